@@ -1,0 +1,56 @@
+"""Quantities as text: `"150 uS"` → 1.5e-4."""
+
+import math
+import re
+from typing import Any
+
+from madem._checks import InputError
+
+_PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
+_SYMBOLS = {"siemens": "S", "volt": "V", "ampere": "A", "second": "s", "ohm": "ohm"}
+_EXAMPLES = {
+    "siemens": '"150 uS"',
+    "volt": '"0.2 V"',
+    "ampere": '"100 uA"',
+    "second": '"10 ns"',
+    "ohm": '"1 ohm"',
+    "fraction": '"2.6 %"',
+}
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S+)\s*")
+
+
+def parse(value: Any, unit: str, where: str) -> float:
+    """Value in SI units of a text such as `"150 uS"`; of `"2.6 %"` where `unit` is `fraction`.
+
+    Raises `InputError`, naming `where`, if it is not text, not finite, or in another unit.
+    """
+    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InputError(
+            f"{where} = {value!r} is not a quantity; write number and unit as text, such as "
+            f"{example(unit)}"
+        )
+    number, symbol = float(match[1]), match[2]
+    if not math.isfinite(number):
+        raise InputError(f"{where} = {value!r} is not finite")
+    scale = _scale(symbol, unit)
+    if scale is None:
+        raise InputError(
+            f"{where} = {value!r} has the unit {symbol!r}, which is no unit of {unit}; write "
+            f"something like {example(unit)}"
+        )
+    return number * scale
+
+
+def example(unit: str) -> str:
+    """A quantity in `unit`, as one would write it in TOML."""
+    return _EXAMPLES[unit]
+
+
+def _scale(symbol: str, unit: str) -> float | None:
+    if unit == "fraction":
+        return 0.01 if symbol == "%" else None
+    base = _SYMBOLS[unit]
+    if not symbol.endswith(base):
+        return None
+    return _PREFIXES.get(symbol.removesuffix(base))

@@ -1,0 +1,78 @@
+"""What a chip can do, and nothing more: the only door to hardware."""
+
+import abc
+from dataclasses import dataclass
+from typing import Self
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int, Key
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Geometry of a chip, and the ranges that it can apply."""
+
+    arrays: int
+    """Number of crossbar arrays."""
+    rows: int
+    """Word lines of each array."""
+    columns: int
+    """Bit lines of each array."""
+    v_read: float
+    """Largest read voltage of either sign, volt."""
+    g_min: float
+    """Lowest conductance that programming aims at, siemens."""
+    g_max: float
+    """Highest conductance that programming aims at, siemens."""
+
+    @property
+    def g_range(self) -> float:
+        """Width of the conductance range, siemens."""
+        return self.g_max - self.g_min
+
+    @property
+    def devices(self) -> tuple[int, int, int, int]:
+        """Shape of all devices: arrays, rows, columns, and the two of a differential pair."""
+        return (self.arrays, self.rows, self.columns, 2)
+
+
+class AbstractChip(eqx.Module):
+    """Arrays of differential pairs with converters at their lines.
+
+    The two devices of a pair share their lines; the current sensed at a line is that of the
+    first (positive) devices minus that of the second (negative) ones. Chips are values:
+    `program` returns the chip as it is afterwards.
+    """
+
+    limits: eqx.AbstractVar[Limits]
+    """Geometry and ranges."""
+
+    @abc.abstractmethod
+    def forward(
+        self, array: int, voltages: Float[Array, "batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "batch columns"]:
+        """Drive the word lines (volt) and sense the bit lines (ampere)."""
+
+    @abc.abstractmethod
+    def transposed(
+        self, array: int, voltages: Float[Array, "batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "batch rows"]:
+        """Drive the bit lines (volt) and sense the word lines (ampere)."""
+
+    @abc.abstractmethod
+    def program(
+        self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Self:
+        """Apply pulses: SET where `counts` is positive, RESET where it is negative."""
+
+    @abc.abstractmethod
+    def verify(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        """Read devices right after their pulses, before they relax; siemens, NaN if not read."""
+
+    @abc.abstractmethod
+    def read(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        """Read devices as they have settled; siemens, NaN if not read."""

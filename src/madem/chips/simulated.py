@@ -1,0 +1,170 @@
+"""A simulated chip: devices, wires, converters and their imperfections."""
+
+from typing import Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from madem.chips._base import AbstractChip, Limits
+from madem.chips._converters import convert
+from madem.chips.description import ChipDescription
+from madem.circuits import bit_line_currents, word_line_currents
+from madem.devices import AbstractDevice
+
+
+class LineMismatch(eqx.Module):
+    """How the sense amplifiers of one side differ from their design, one per line."""
+
+    gain: Float[Array, "arrays lines"]
+    """Factor on the current, 1 by design."""
+    offset: Float[Array, "arrays lines"]
+    """Current added to the sensed one, ampere, 0 by design."""
+
+    def apply(self, array: int, currents: Float[Array, "batch lines"]) -> Float[Array, "batch lines"]:
+        """Sensed currents of one array, ampere."""
+        return currents * self.gain[array] + self.offset[array]
+
+
+class SimulatedChip(AbstractChip):
+    """A chip made to a description; make one with `fabricate`.
+
+    Its fields are hidden truth: learning rules use the methods of `AbstractChip` alone.
+    """
+
+    description: ChipDescription = eqx.field(static=True)
+    """What the chip was made to."""
+    device: AbstractDevice
+    """Physics of its devices."""
+    traits: PyTree[Array]
+    """What tells one device from another."""
+    bit_lines: LineMismatch
+    """Sense amplifiers at the bit lines (forward products)."""
+    word_lines: LineMismatch
+    """Sense amplifiers at the word lines (transposed products)."""
+    programmed: Float[Array, "arrays rows columns 2"]
+    """Conductances at the end of the last pulse, siemens."""
+    conductance: Float[Array, "arrays rows columns 2"]
+    """Conductances as they have settled since, siemens."""
+
+    @property
+    def limits(self) -> Limits:
+        """Geometry and ranges."""
+        return self.description.limits
+
+    def weights(self) -> Float[Array, "arrays rows columns"]:
+        """True signed conductance of each pair, siemens; for tests and figures only."""
+        return self.conductance[..., 0] - self.conductance[..., 1]
+
+    def forward(
+        self, array: int, voltages: Float[Array, "batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "batch columns"]:
+        """Drive the word lines and sense the bit lines; see `AbstractChip.forward`."""
+        driven = self._drive(voltages)
+        currents = bit_line_currents(driven, self.weights()[array])
+        return self._sense(array, currents, driven, self.bit_lines, key)
+
+    def transposed(
+        self, array: int, voltages: Float[Array, "batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "batch rows"]:
+        """Drive the bit lines and sense the word lines; see `AbstractChip.transposed`."""
+        driven = self._drive(voltages)
+        currents = word_line_currents(driven, self.weights()[array])
+        return self._sense(array, currents, driven, self.word_lines, key)
+
+    def _drive(self, voltages: Float[Array, "batch lines"]) -> Float[Array, "batch lines"]:
+        read = self.description.read
+        return convert(voltages, read.voltage, read.dac_bits)
+
+    def _sense(
+        self,
+        array: int,
+        currents: Float[Array, "batch sensed"],
+        driven: Float[Array, "batch lines"],
+        lines: LineMismatch,
+        key: Key[Array, ""],
+    ) -> Float[Array, "batch sensed"]:
+        read = self.description.read
+        if read.noise > 0:
+            # Every device of a line fluctuates by `noise` of the range on its own, so a line's
+            # current does by the root of the sum of squares, over both devices of each pair.
+            sd = read.noise * self.limits.g_range * jnp.sqrt(2 * jnp.sum(driven**2, -1))
+            currents = currents + sd[:, None] * jax.random.normal(key, currents.shape)
+        return convert(lines.apply(array, currents), read.range, read.adc_bits)
+
+    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> Self:
+        """Apply pulses; see `AbstractChip.program`.
+
+        Pulsed devices settle, with an error of their own, before the next product or read.
+        """
+        pulse_key, settle_key = jax.random.split(key)
+        programmed = self.device.pulse(self.conductance, counts, self.traits, pulse_key)
+        settled = programmed
+        error = self.description.device.programming_error
+        if error > 0:
+            sd = error * self.limits.g_range
+            drift = sd * jax.random.normal(settle_key, programmed.shape)
+            # A device that pulses cannot move does not relax either.
+            moved = programmed != self.conductance
+            settled = jnp.where(moved, jnp.maximum(programmed + drift, 0.0), programmed)
+        pulsed = counts != 0
+        return eqx.tree_at(
+            lambda chip: (chip.programmed, chip.conductance),
+            self,
+            (
+                jnp.where(pulsed, programmed, self.programmed),
+                jnp.where(pulsed, settled, self.conductance),
+            ),
+        )
+
+    def verify(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        """Read devices right after their pulses; see `AbstractChip.verify`."""
+        return self._read(self.programmed, cells, key)
+
+    def read(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        """Read devices as they have settled; see `AbstractChip.read`."""
+        return self._read(self.conductance, cells, key)
+
+    def _read(self, conductance: Array, cells: Array, key: Key[Array, ""]) -> Array:
+        sd = self.description.read.noise * self.limits.g_range
+        noisy = conductance + sd * jax.random.normal(key, conductance.shape)
+        return jnp.where(cells, noisy, jnp.nan)
+
+
+def fabricate(description: ChipDescription, key: Key[Array, ""]) -> SimulatedChip:
+    """Make one chip to a description; `key` decides its mismatch, its faults and its spread.
+
+    Devices come at conductances spread uniformly over `device.as_formed`.
+    """
+    limits = description.limits
+    traits_key, formed_key, touch_key, bit_key, word_key = jax.random.split(key, 5)
+    device = description.device.build()
+    traits = device.manufacture(traits_key, limits.devices)
+    low, high = description.device.as_formed
+    formed = jax.random.uniform(formed_key, limits.devices, minval=low, maxval=high)
+    # A train of no pulses leaves healthy devices alone and shows the stuck ones as they are.
+    formed = device.pulse(formed, jnp.zeros(limits.devices, jnp.int32), traits, touch_key)
+    return SimulatedChip(
+        description=description,
+        device=device,
+        traits=traits,
+        bit_lines=_mismatch(description, limits.columns, bit_key),
+        word_lines=_mismatch(description, limits.rows, word_key),
+        programmed=formed,
+        conductance=formed,
+    )
+
+
+def _mismatch(description: ChipDescription, lines: int, key: Key[Array, ""]) -> LineMismatch:
+    gain_key, offset_key = jax.random.split(key)
+    shape = (description.limits.arrays, lines)
+    neurons = description.neurons
+    return LineMismatch(
+        gain=1.0 + neurons.gain_spread * jax.random.normal(gain_key, shape),
+        offset=neurons.offset_spread * jax.random.normal(offset_key, shape),
+    )

@@ -1,0 +1,20 @@
+"""Physics of one memristor: its response to pulses, its spread, its faults.
+
+Models are elementwise over any array of devices, pure, and in SI units. `IdealDevice` steps
+exactly, `TaOxDevice` draws its steps from measured tables, `FaultyDevice` wraps either so that
+some devices are stuck.
+"""
+
+from madem.devices._base import AbstractDevice
+from madem.devices.faults import FaultTraits, FaultyDevice
+from madem.devices.ideal import IdealDevice
+from madem.devices.taox import TaOxDevice, measured_steps
+
+__all__ = [
+    "AbstractDevice",
+    "FaultTraits",
+    "FaultyDevice",
+    "IdealDevice",
+    "TaOxDevice",
+    "measured_steps",
+]

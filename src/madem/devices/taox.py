@@ -1,0 +1,111 @@
+"""Tantalum oxide memristors, as measured.
+
+The tables (`tables/README.md`) hold the distribution of the step that one SET or RESET pulse of
+fixed amplitude makes, for each of 33 devices and 101 conductances. They are harsh, and real: a
+SET pulse takes a device from mid-range most of the way to the top, a RESET pulse moves it by
+about a fifth of its range.
+"""
+
+import functools
+from importlib import resources
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from madem.devices._base import AbstractDevice
+
+
+class TaOxDevice(AbstractDevice):
+    """Steps drawn from the measured tables, each device with the table of a measured one.
+
+    The measured windows differ from device to device (4–31 µS to 102–185 µS). Each is scaled to
+    `g_min`…`g_max`: what remains of the device-to-device spread is the shape and the size of the
+    steps relative to the window. Steps that leave the measured window end at its edge, since
+    the tables say nothing beyond it.
+    """
+
+    g_min: float = eqx.field(static=True)
+    """Conductance at the lower edge of the window, siemens."""
+    g_max: float = eqx.field(static=True)
+    """Conductance at the upper edge of the window, siemens."""
+
+    def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Int[Array, "*devices"]:
+        """Assign to each device one of the measured ones: its index in the tables."""
+        return jax.random.randint(key, shape, 0, len(_relative_steps()))
+
+    def pulse(
+        self,
+        conductance: Float[Array, "*devices"],
+        counts: Int[Array, "*devices"],
+        traits: Int[Array, "*devices"],
+        key: Key[Array, ""],
+    ) -> Float[Array, "*devices"]:
+        """Apply the pulses one by one; see `AbstractDevice.pulse`."""
+        steps = jnp.asarray(_relative_steps())
+        longest = jnp.max(jnp.abs(counts), initial=0)
+
+        def one(carry):
+            position, applied = carry
+            quantile = jax.random.uniform(
+                jax.random.fold_in(key, applied), position.shape, position.dtype
+            )
+            step = _draw(steps, traits, counts < 0, position, quantile)
+            moved = jnp.clip(position + step, 0.0, 1.0)
+            return jnp.where(applied < jnp.abs(counts), moved, position), applied + 1
+
+        position = (conductance - self.g_min) / self.g_range
+        position, _ = jax.lax.while_loop(
+            lambda carry: carry[1] < longest, one, (position, jnp.zeros_like(longest))
+        )
+        # Devices without a pulse keep their bits: no round trip through the scaled window.
+        return jnp.where(counts == 0, conductance, self.g_min + self.g_range * position)
+
+
+def _draw(
+    steps: Float[Array, "tables 2 grid quantiles"],
+    table: Int[Array, "*devices"],
+    reset: Array,
+    position: Float[Array, "*devices"],
+    quantile: Float[Array, "*devices"],
+) -> Float[Array, "*devices"]:
+    """Interpolate the quantile function bilinearly at a position in the window and a quantile."""
+    row, along_row = _bracket(position, steps.shape[2])
+    column, along_column = _bracket(quantile, steps.shape[3])
+    direction = reset.astype(table.dtype)
+
+    def corner(dr: int, dc: int):
+        return steps[table, direction, row + dr, column + dc]
+
+    low = corner(0, 0) * (1 - along_column) + corner(0, 1) * along_column
+    high = corner(1, 0) * (1 - along_column) + corner(1, 1) * along_column
+    return low * (1 - along_row) + high * along_row
+
+
+def _bracket(fraction: Array, points: int) -> tuple[Array, Array]:
+    """Lower grid index, and the distance from it in grid units, of `fraction` in [0, 1]."""
+    scaled = fraction * (points - 1)
+    index = jnp.clip(scaled.astype(jnp.int32), 0, points - 2)
+    return index, scaled - index.astype(scaled.dtype)
+
+
+@functools.cache
+def measured_steps() -> dict[str, np.ndarray]:
+    """Read the measured tables: `conductance`, `quantile`, `step`, `device` (siemens).
+
+    Shapes are given in `tables/README.md`; `step` is device × (SET, RESET) × conductance ×
+    quantile.
+    """
+    path = resources.files("madem.devices") / "tables" / "taox_steps.npz"
+    with path.open("rb") as file, np.load(file) as tables:
+        return {name: tables[name] for name in tables.files}
+
+
+@functools.cache
+def _relative_steps() -> Float[np.ndarray, "tables 2 grid quantiles"]:
+    """Steps as fractions of each measured window."""
+    tables = measured_steps()
+    window = tables["conductance"][:, -1] - tables["conductance"][:, 0]
+    return tables["step"] / window[:, None, None, None]

@@ -1,0 +1,116 @@
+"""A recurrent associative memory: visible and hidden neurons, coupled both ways."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from madem.chips import AbstractChip, Mapping
+from madem.networks._base import AbstractNetwork, Nudge, with_bias
+from madem.networks.activations import AbstractActivation, Tanh
+
+
+class AssociativeMemory(AbstractNetwork):
+    """Visible neurons that are started and held loosely by a pattern, and complete it.
+
+    One array couples the visible neurons v (word lines) with the hidden ones h (bit lines),
+    forward and transposed through the same devices, so the couplings are symmetric. One more
+    word line and one more bit line, always on, hold the biases of h and of v. The input x is
+    not clamped: it acts on the visible neurons as a field of strength γ,
+
+        E = Σ Φ(v) + Σ Φ(h) − v·W·h − b·h − c·v − γ x·v
+
+    so what is learned may overrule it. Input and output are the visible neurons.
+    """
+
+    visible: int = eqx.field(static=True)
+    """Visible neurons."""
+    hidden: int = eqx.field(static=True)
+    """Hidden neurons."""
+    mapping: Mapping = eqx.field(static=True)
+    """Scales between activities and volts, weights and siemens."""
+    field: float = eqx.field(static=True, default=0.5)
+    """Strength γ of the input."""
+    activation: AbstractActivation = Tanh()
+    """Transfer function of the neurons."""
+
+    @property
+    def arrays(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns used of the one array, biases included."""
+        return ((self.visible + 1, self.hidden + 1),)
+
+    @property
+    def inputs(self) -> int:
+        """Width of the input."""
+        return self.visible
+
+    @property
+    def outputs(self) -> int:
+        """Width of the output."""
+        return self.visible
+
+    def rest(self, batch: int) -> tuple[Array, ...]:
+        """All activities at zero, hidden first."""
+        return (jnp.zeros((batch, self.hidden)), jnp.zeros((batch, self.visible)))
+
+    def drive(
+        self, chip: AbstractChip, inputs: Float[Array, "batch inputs"], key: Key[Array, ""]
+    ) -> Float[Array, "batch driven"]:
+        """Field of the input on the visible neurons; no product of the chip is needed."""
+        return self.field * inputs
+
+    def sweep(
+        self,
+        chip: AbstractChip,
+        state: tuple[Array, ...],
+        drive: Float[Array, "batch driven"],
+        nudge: Nudge | None,
+        key: Key[Array, ""],
+    ) -> tuple[Array, ...]:
+        """Update the visible neurons, then the hidden ones; see `AbstractNetwork.sweep`."""
+        hidden, visible = state
+        visible_key, hidden_key = jax.random.split(key)
+        current = drive + self.mapping.transposed(
+            chip, 0, with_bias(hidden), self.visible, visible_key
+        )
+        if nudge is not None:
+            current += nudge.current(visible)
+        visible = self.activation(current)
+        hidden = self.activation(self._into_hidden(chip, visible, hidden_key))
+        return (hidden, visible)
+
+    def energy(
+        self,
+        chip: AbstractChip,
+        state: tuple[Array, ...],
+        drive: Float[Array, "batch driven"],
+        nudge: Nudge | None,
+        key: Key[Array, ""],
+    ) -> Float[Array, "batch"]:
+        """Energy of a state, plus β times the cost where nudged."""
+        hidden, visible = state
+        hidden_key, bias_key = jax.random.split(key)
+        # The last bit line alone, driven, shows the visible biases at the word lines.
+        always_on = with_bias(jnp.zeros_like(hidden))
+        bias = self.mapping.transposed(chip, 0, always_on, self.visible, bias_key)
+        total = (
+            jnp.sum(self.activation.potential(hidden), -1)
+            + jnp.sum(self.activation.potential(visible), -1)
+            - jnp.sum(hidden * self._into_hidden(chip, visible, hidden_key), -1)
+            - jnp.sum(visible * (drive + bias), -1)
+        )
+        return total if nudge is None else total + nudge.energy(visible)
+
+    def lines(
+        self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
+    ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
+        """Activities at the word and the bit lines of the array."""
+        hidden, visible = state
+        return ((with_bias(visible), with_bias(hidden)),)
+
+    def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
+        """Activities of the visible neurons."""
+        return state[1]
+
+    def _into_hidden(self, chip: AbstractChip, visible: Array, key: Key[Array, ""]) -> Array:
+        return self.mapping.forward(chip, 0, with_bias(visible), self.hidden, key)

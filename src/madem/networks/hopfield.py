@@ -1,0 +1,110 @@
+"""Layered Hopfield networks: neurons in layers, neighbours coupled both ways."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from madem.chips import AbstractChip, Mapping
+from madem.networks._base import AbstractNetwork, Nudge, with_bias
+from madem.networks.activations import AbstractActivation, Tanh
+
+
+class LayeredHopfield(AbstractNetwork):
+    """A clamped input, any number of hidden layers, and an output layer.
+
+    Array k couples layer k (word lines) with layer k+1 (bit lines); it is driven forward for
+    layer k+1 and transposed for layer k. One more word line, always at the read voltage, holds
+    the biases of layer k+1. The energy of activities s₁…sₙ with input s₀ is
+
+        E = Σₖ Σᵢ Φ(sₖᵢ) − Σₖ sₖ₋₁·Wₖ·sₖ − Σₖ bₖ·sₖ      (Hopfield 1984; Yi et al. 2023)
+
+    With one array it has no hidden layer (the paper's one-layer network).
+    """
+
+    sizes: tuple[int, ...] = eqx.field(static=True)
+    """Neurons of each layer, input and output included."""
+    mapping: Mapping = eqx.field(static=True)
+    """Scales between activities and volts, weights and siemens."""
+    activation: AbstractActivation = Tanh()
+    """Transfer function of the neurons."""
+
+    @property
+    def arrays(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns used of each array, the bias row included."""
+        return tuple(
+            (below + 1, above) for below, above in zip(self.sizes, self.sizes[1:], strict=False)
+        )
+
+    @property
+    def inputs(self) -> int:
+        """Width of the input."""
+        return self.sizes[0]
+
+    @property
+    def outputs(self) -> int:
+        """Width of the output."""
+        return self.sizes[-1]
+
+    def rest(self, batch: int) -> tuple[Array, ...]:
+        """All activities at zero."""
+        return tuple(jnp.zeros((batch, size)) for size in self.sizes[1:])
+
+    def drive(
+        self, chip: AbstractChip, inputs: Float[Array, "batch inputs"], key: Key[Array, ""]
+    ) -> Float[Array, "batch driven"]:
+        """Current into the first layer, its bias included."""
+        return self.mapping.forward(chip, 0, with_bias(inputs), self.sizes[1], key)
+
+    def sweep(
+        self,
+        chip: AbstractChip,
+        state: tuple[Array, ...],
+        drive: Float[Array, "batch driven"],
+        nudge: Nudge | None,
+        key: Key[Array, ""],
+    ) -> tuple[Array, ...]:
+        """Update the odd layers, then the even ones; see `AbstractNetwork.sweep`."""
+        layers = list(state)
+        last = len(layers) - 1
+        for k in (*range(0, last + 1, 2), *range(1, last + 1, 2)):
+            below_key, above_key = jax.random.split(jax.random.fold_in(key, k))
+            current = drive if k == 0 else self._from_below(chip, layers, k, below_key)
+            if k < last:
+                current += self.mapping.transposed(
+                    chip, k + 1, layers[k + 1], self.sizes[k + 1], above_key
+                )
+            elif nudge is not None:
+                current += nudge.current(layers[k])
+            layers[k] = self.activation(current)
+        return tuple(layers)
+
+    def energy(
+        self,
+        chip: AbstractChip,
+        state: tuple[Array, ...],
+        drive: Float[Array, "batch driven"],
+        nudge: Nudge | None,
+        key: Key[Array, ""],
+    ) -> Float[Array, "batch"]:
+        """Energy of a state, plus β times the cost where nudged."""
+        total = sum(jnp.sum(self.activation.potential(layer), -1) for layer in state)
+        for k, layer in enumerate(state):
+            layer_key = jax.random.fold_in(key, k)
+            current = drive if k == 0 else self._from_below(chip, state, k, layer_key)
+            total -= jnp.sum(layer * current, -1)
+        return total if nudge is None else total + nudge.energy(state[-1])
+
+    def lines(
+        self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
+    ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
+        """Activities at the word and the bit lines of each array."""
+        below = (inputs, *state[:-1])
+        return tuple((with_bias(low), high) for low, high in zip(below, state, strict=True))
+
+    def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
+        """Activities of the last layer."""
+        return state[-1]
+
+    def _from_below(self, chip: AbstractChip, layers, k: int, key: Key[Array, ""]) -> Array:
+        return self.mapping.forward(chip, k, with_bias(layers[k - 1]), self.sizes[k + 1], key)

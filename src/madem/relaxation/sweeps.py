@@ -1,0 +1,106 @@
+"""Relaxation by sweeps: every layer in turn moves to its minimum, until nothing moves."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from madem._checks import MademError
+from madem.chips import AbstractChip
+from madem.networks import AbstractNetwork, Nudge
+
+
+class NotConvergedError(MademError):
+    """A relaxation reached its sweep limit before its tolerance."""
+
+
+class Relaxed(NamedTuple):
+    """Where a relaxation ended, and how."""
+
+    state: tuple[Array, ...]
+    """Activities of each layer, averaged over the last sweeps if so asked."""
+    residual: Float[Array, ""]
+    """Largest change of any activity in the last sweep."""
+    sweeps: Int[Array, ""]
+    """Sweeps made."""
+    converged: Bool[Array, ""]
+    """Whether the residual came down to the tolerance."""
+
+    def require(self) -> tuple[Array, ...]:
+        """Return the state; outside jit only. Raises `NotConvergedError` with the figures."""
+        if not bool(self.converged):
+            raise NotConvergedError(
+                f"relaxation did not converge: after {int(self.sweeps)} sweeps activities still "
+                f"move by {float(self.residual):.2g} a sweep; allow more sweeps, a larger "
+                "tolerance (read noise sets a floor), or lower the weights"
+            )
+        return self.state
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """Sweep until no activity moves by more than `tolerance`, at most `limit` times.
+
+    Noise never lets a real chip come to rest. There, a tolerance of 0 makes exactly `limit`
+    sweeps, and the activities are averaged over the last `average` of them, as an integrating
+    sense amplifier would.
+    """
+
+    limit: int
+    """Most sweeps."""
+    tolerance: float = 1e-5
+    """Largest change of an activity in one sweep at which the state counts as settled."""
+    average: int = 1
+    """Sweeps at the end of an unsettled relaxation over which activities are averaged."""
+
+    def __call__(
+        self,
+        network: AbstractNetwork,
+        chip: AbstractChip,
+        state: tuple[Array, ...],
+        drive: Float[Array, "batch driven"],
+        nudge: Nudge | None,
+        key: Key[Array, ""],
+    ) -> Relaxed:
+        """Relax `state` under a constant drive, nudged or free."""
+
+        def unsettled(carry):
+            _, _, residual, sweeps = carry
+            return (residual > self.tolerance) & (sweeps < self.limit)
+
+        def sweep(carry):
+            state, total, _, sweeps = carry
+            new = network.sweep(chip, state, drive, nudge, jax.random.fold_in(key, sweeps))
+            moves = [jnp.max(jnp.abs(a - b)) for a, b in zip(new, state, strict=True)]
+            counted = sweeps >= self.limit - self.average
+            total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0), total, new)
+            return new, total, jnp.max(jnp.stack(moves)), sweeps + 1
+
+        start = (state, jax.tree.map(jnp.zeros_like, state), jnp.float32(jnp.inf), jnp.int32(0))
+        state, total, residual, sweeps = jax.lax.while_loop(unsettled, sweep, start)
+        converged = residual <= self.tolerance
+        mean = jax.tree.map(lambda t, s: jnp.where(converged, s, t / self.average), total, state)
+        return Relaxed(mean, residual, sweeps, converged)
+
+
+def energy_per_sweep(
+    network: AbstractNetwork,
+    chip: AbstractChip,
+    state: tuple[Array, ...],
+    drive: Float[Array, "batch driven"],
+    nudge: Nudge | None,
+    sweeps: int,
+    key: Key[Array, ""],
+) -> tuple[Float[Array, "sweeps+1 batch"], tuple[Array, ...]]:
+    """Energy before the first sweep and after each, and the state after the last."""
+
+    def step(state, number):
+        sweep_key, energy_key = jax.random.split(jax.random.fold_in(key, number))
+        state = network.sweep(chip, state, drive, nudge, sweep_key)
+        return state, network.energy(chip, state, drive, nudge, energy_key)
+
+    first = network.energy(chip, state, drive, nudge, key)
+    state, energies = jax.lax.scan(step, state, jnp.arange(sweeps))
+    return jnp.concatenate([first[None], energies]), state
