@@ -16,7 +16,7 @@ _EXAMPLES = {
     "ohm": '"1 ohm"',
     "fraction": '"2.6 %"',
 }
-_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S+)\s*")
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s.]\S*)\s*")
 
 
 def parse(value: Any, unit: str, where: str) -> float:

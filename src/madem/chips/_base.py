@@ -2,7 +2,6 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Self
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, Key
@@ -62,7 +61,7 @@ class AbstractChip(eqx.Module):
     @abc.abstractmethod
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
-    ) -> Self:
+    ) -> "AbstractChip":
         """Apply pulses: SET where `counts` is positive, RESET where it is negative."""
 
     @abc.abstractmethod

@@ -211,7 +211,10 @@ def _measure(entry: dataclasses.Field, value: Any, label: str) -> Any:
     if "tuple" not in str(entry.type):
         return _positive(_units.parse(value, unit, where=label), label)
     _require(
-        value, lambda v: isinstance(v, list) and len(v) == 2, label, f'give ["LOW {unit}", "HIGH"]'
+        value,
+        lambda v: isinstance(v, list) and len(v) == len(("low", "high")),
+        label,
+        f'give ["LOW {unit}", "HIGH"]',
     )
     low, high = (_positive(_units.parse(end, unit, where=label), label) for end in value)
     if low > high:

@@ -1,7 +1,5 @@
 """A simulated chip: devices, wires, converters and their imperfections."""
 
-from typing import Self
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,7 +20,9 @@ class LineMismatch(eqx.Module):
     offset: Float[Array, "arrays lines"]
     """Current added to the sensed one, ampere, 0 by design."""
 
-    def apply(self, array: int, currents: Float[Array, "batch lines"]) -> Float[Array, "batch lines"]:
+    def apply(
+        self, array: int, currents: Float[Array, "batch lines"]
+    ) -> Float[Array, "batch lines"]:
         """Sensed currents of one array, ampere."""
         return currents * self.gain[array] + self.offset[array]
 
@@ -35,6 +35,8 @@ class SimulatedChip(AbstractChip):
 
     description: ChipDescription = eqx.field(static=True)
     """What the chip was made to."""
+    limits: Limits = eqx.field(static=True)
+    """Geometry and ranges."""
     device: AbstractDevice
     """Physics of its devices."""
     traits: PyTree[Array]
@@ -47,11 +49,6 @@ class SimulatedChip(AbstractChip):
     """Conductances at the end of the last pulse, siemens."""
     conductance: Float[Array, "arrays rows columns 2"]
     """Conductances as they have settled since, siemens."""
-
-    @property
-    def limits(self) -> Limits:
-        """Geometry and ranges."""
-        return self.description.limits
 
     def weights(self) -> Float[Array, "arrays rows columns"]:
         """True signed conductance of each pair, siemens; for tests and figures only."""
@@ -93,7 +90,9 @@ class SimulatedChip(AbstractChip):
             currents = currents + sd[:, None] * jax.random.normal(key, currents.shape)
         return convert(lines.apply(array, currents), read.range, read.adc_bits)
 
-    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> Self:
+    def program(
+        self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> "SimulatedChip":
         """Apply pulses; see `AbstractChip.program`.
 
         Pulsed devices settle, with an error of their own, before the next product or read.
@@ -151,6 +150,7 @@ def fabricate(description: ChipDescription, key: Key[Array, ""]) -> SimulatedChi
     formed = device.pulse(formed, jnp.zeros(limits.devices, jnp.int32), traits, touch_key)
     return SimulatedChip(
         description=description,
+        limits=limits,
         device=device,
         traits=traits,
         bit_lines=_mismatch(description, limits.columns, bit_key),

@@ -35,7 +35,7 @@ class Flip:
         self, dots: Float[Array, "batch dots"], key: Key[Array, ""]
     ) -> Float[Array, "batch dots"]:
         """Distorted dots."""
-        flipped = jax.random.bernoulli(key, self.probability, dots.shape)
+        flipped = jax.random.bernoulli(key, float(self.probability), dots.shape)
         return jnp.where(flipped, 1 - dots, dots)
 
 
@@ -53,7 +53,7 @@ class Erase:
         self, dots: Float[Array, "batch dots"], key: Key[Array, ""]
     ) -> Float[Array, "batch dots"]:
         """Distorted dots."""
-        erased = jax.random.bernoulli(key, self.probability, dots.shape)
+        erased = jax.random.bernoulli(key, float(self.probability), dots.shape)
         return jnp.where(erased, _UNKNOWN, dots)
 
 
@@ -90,7 +90,7 @@ class Burst:
     ) -> Float[Array, "batch dots"]:
         """Distorted dots."""
         batch, width = dots.shape
-        lost = jax.random.bernoulli(key, self.probability, (batch, width // DOTS_PER_CELL))
+        lost = jax.random.bernoulli(key, float(self.probability), (batch, width // DOTS_PER_CELL))
         return jnp.where(jnp.repeat(lost, DOTS_PER_CELL, axis=1), _UNKNOWN, dots)
 
 

@@ -34,12 +34,12 @@ class FaultyDevice(AbstractDevice):
     """Range from which the conductance of a stuck-off device is drawn uniformly, siemens."""
 
     @property
-    def g_min(self) -> float:
+    def g_min(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Lowest conductance that pulses reach on a healthy device, siemens."""
         return self.device.g_min
 
     @property
-    def g_max(self) -> float:
+    def g_max(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Highest conductance that pulses reach on a healthy device, siemens."""
         return self.device.g_max
 

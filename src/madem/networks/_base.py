@@ -11,7 +11,6 @@ from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping
 
 
-
 class Nudge(NamedTuple):
     """Force on the outputs towards a target: −∂C/∂s scaled by β, C = ½‖s − target‖²."""
 

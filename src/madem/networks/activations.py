@@ -33,7 +33,7 @@ class Tanh(AbstractActivation):
         return jnp.tanh(current)
 
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """s artanh s + ½ ln(1 − s²), which reaches ln 2 at s = ±1."""
+        """S artanh s + ½ ln(1 − s²), which reaches ln 2 at s = ±1."""
         low, high = (1 - activity) / 2, (1 + activity) / 2
         return jnp.log(2.0) + _xlogx(low) + _xlogx(high)
 

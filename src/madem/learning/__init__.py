@@ -1,0 +1,1 @@
+"""Learning: phases, rules, and how a wanted change becomes pulses."""

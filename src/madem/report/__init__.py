@@ -1,0 +1,13 @@
+"""Results as figures and tables. Nothing here runs an experiment."""
+
+from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
+from madem.report.tables import recall_table, words_table
+
+__all__ = [
+    "conductance_figure",
+    "recall_figure",
+    "recall_table",
+    "relaxation_figure",
+    "save_figure",
+    "words_table",
+]

@@ -1,0 +1,1 @@
+"""Experiments: a frozen configuration, and a pure run of it."""
