@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from madem.devices import PulseResponse
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -23,6 +25,10 @@ class Limits:
     """Lowest conductance that programming aims at, siemens."""
     g_max: float
     """Highest conductance that programming aims at, siemens."""
+    response: PulseResponse
+    """How far one pulse typically moves a device."""
+    longest_train: int
+    """Most pulses to a device in one call of `program`."""
 
     @property
     def g_range(self) -> float:

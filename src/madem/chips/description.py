@@ -59,6 +59,8 @@ class DeviceDescription:
     """Range over which conductances are spread before any programming, siemens."""
     step: float | None = _quantity("siemens", None)
     """Change by one pulse, siemens; `ideal` only."""
+    longest_train: int = _whole(1, 1)
+    """Most pulses between two reads: 1 where single steps are coarse and spread."""
     programming_error: float = _quantity("fraction", 0.0)
     """Standard deviation of where a device settles about where its last pulse left it, as a
     fraction of the range."""
@@ -137,6 +139,8 @@ class ChipDescription:
             v_read=self.read.voltage,
             g_min=self.device.g_min,
             g_max=self.device.g_max,
+            response=self.device.build().response(),
+            longest_train=self.device.longest_train,
         )
 
 

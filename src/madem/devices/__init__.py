@@ -5,7 +5,7 @@ exactly, `TaOxDevice` draws its steps from measured tables, `FaultyDevice` wraps
 some devices are stuck.
 """
 
-from madem.devices._base import AbstractDevice
+from madem.devices._base import AbstractDevice, PulseResponse
 from madem.devices.faults import FaultTraits, FaultyDevice
 from madem.devices.ideal import IdealDevice
 from madem.devices.taox import TaOxDevice, measured_steps
@@ -15,6 +15,7 @@ __all__ = [
     "FaultTraits",
     "FaultyDevice",
     "IdealDevice",
+    "PulseResponse",
     "TaOxDevice",
     "measured_steps",
 ]

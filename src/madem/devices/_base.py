@@ -1,9 +1,43 @@
 """What every memristor model provides."""
 
 import abc
+from dataclasses import dataclass
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
+
+
+@dataclass(frozen=True)
+class PulseResponse:
+    """How far one pulse typically moves a device of a kind: what a data sheet shows.
+
+    Single devices, and single pulses, may differ from it widely.
+    """
+
+    g_min: float
+    """Conductance of the first step given, siemens."""
+    g_max: float
+    """Conductance of the last; the steps between are evenly spaced, siemens."""
+    up: tuple[float, ...]
+    """Rise by a SET pulse (potentiation), siemens, not negative."""
+    down: tuple[float, ...]
+    """Fall by a RESET pulse (depression), siemens, not negative."""
+
+    def steps(
+        self, conductance: Float[Array, "*devices"]
+    ) -> tuple[Float[Array, "*devices"], Float[Array, "*devices"]]:
+        """Typical rise and fall of devices at these conductances, siemens."""
+        last = len(self.up) - 1
+        place = jnp.clip((conductance - self.g_min) / (self.g_max - self.g_min), 0.0, 1.0) * last
+        below = jnp.minimum(place.astype(jnp.int32), last - 1)
+        along = place - below
+
+        def interpolate(steps: tuple[float, ...]) -> Array:
+            table = jnp.asarray(steps)
+            return table[below] * (1 - along) + table[below + 1] * along
+
+        return interpolate(self.up), interpolate(self.down)
 
 
 class AbstractDevice(eqx.Module):
@@ -22,6 +56,10 @@ class AbstractDevice(eqx.Module):
     def g_range(self) -> float:
         """Width of the range that pulses reach, siemens."""
         return self.g_max - self.g_min
+
+    @abc.abstractmethod
+    def response(self) -> PulseResponse:
+        """Typical response of a healthy device to a pulse."""
 
     @abc.abstractmethod
     def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> PyTree[Array]:

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from madem.devices._base import AbstractDevice
+from madem.devices._base import AbstractDevice, PulseResponse
 
 
 class FaultTraits(eqx.Module):
@@ -42,6 +42,10 @@ class FaultyDevice(AbstractDevice):
     def g_max(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Highest conductance that pulses reach on a healthy device, siemens."""
         return self.device.g_max
+
+    def response(self) -> PulseResponse:
+        """Typical response of a healthy device to a pulse."""
+        return self.device.response()
 
     def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> FaultTraits:
         """Draw the healthy traits, which devices are stuck, and where."""

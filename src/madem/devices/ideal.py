@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from madem.devices._base import AbstractDevice
+from madem.devices._base import AbstractDevice, PulseResponse
 
 
 class IdealDevice(AbstractDevice):
@@ -16,6 +16,11 @@ class IdealDevice(AbstractDevice):
     """Highest conductance, siemens."""
     step: float = eqx.field(static=True)
     """Change of conductance by one pulse, siemens."""
+
+    def response(self) -> PulseResponse:
+        """The same step everywhere."""
+        step = (self.step, self.step)
+        return PulseResponse(self.g_min, self.g_max, up=step, down=step)
 
     def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> None:
         """Return nothing: no two ideal devices differ."""

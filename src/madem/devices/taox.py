@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from madem.devices._base import AbstractDevice
+from madem.devices._base import AbstractDevice, PulseResponse
 
 
 class TaOxDevice(AbstractDevice):
@@ -31,6 +31,19 @@ class TaOxDevice(AbstractDevice):
     """Conductance at the lower edge of the window, siemens."""
     g_max: float = eqx.field(static=True)
     """Conductance at the upper edge of the window, siemens."""
+
+    def response(self) -> PulseResponse:
+        """Median step over all measured devices, and all their cycles, at each conductance."""
+        steps = _relative_steps()
+        position = np.linspace(0, 1, steps.shape[2])[None, None, :, None]
+        moved = np.clip(position + steps, 0, 1) - position
+        up, down = self.g_range * np.median(moved, axis=(0, 3))
+        return PulseResponse(
+            self.g_min,
+            self.g_max,
+            up=tuple(np.maximum(up, 0).tolist()),
+            down=tuple(np.maximum(-down, 0).tolist()),
+        )
 
     def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Int[Array, "*devices"]:
         """Assign to each device one of the measured ones: its index in the tables."""

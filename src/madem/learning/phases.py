@@ -7,54 +7,49 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip
-from madem.networks import AbstractNetwork, Nudge
+from madem.networks import AbstractLoss, AbstractNetwork, Nudge
 from madem.relaxation import Relaxed, Sweeps
 
 
 class Phases(NamedTuple):
-    """What was sensed in one batch."""
+    """How the phases of one batch ended."""
 
     free: Relaxed
-    """Settled without a nudge."""
-    towards: tuple[Array, ...]
-    """Activities nudged towards the target, strength +β."""
-    away: tuple[Array, ...]
-    """Activities nudged away from it, strength −β."""
-    nudged: Relaxed
-    """How the two nudged phases, relaxed as one batch, ended."""
+    """Without a nudge."""
+    towards: Relaxed
+    """Nudged towards the target, strength +β."""
+    away: Relaxed
+    """Nudged away from it, strength −β."""
 
 
-def run_phases(
+def centred_phases(
     network: AbstractNetwork,
     chip: AbstractChip,
     inputs: Float[Array, "batch inputs"],
     targets: Float[Array, "batch outputs"],
+    *,
+    loss: AbstractLoss,
     beta: float,
     free: Sweeps,
     nudged: Sweeps,
     key: Key[Array, ""],
 ) -> Phases:
-    """Relax free from rest, then nudged by ±`beta` from where the free phase ended."""
+    """Relax free from rest, then nudged by +`beta` and −`beta` from where the free phase ended."""
     drive_key, free_key, nudged_key = jax.random.split(key, 3)
     batch = len(inputs)
     drive = network.drive(chip, inputs, drive_key)
     settled = free(network, chip, network.rest(batch), drive, None, free_key)
 
+    # Both nudged phases relax as one batch: they differ in the sign of β alone.
     def twice(array: Array) -> Array:
         return jnp.concatenate([array, array])
 
-    strengths = jnp.concatenate([jnp.full((batch, 1), beta), jnp.full((batch, 1), -beta)])
-    both = nudged(
-        network,
-        chip,
-        jax.tree.map(twice, settled.state),
-        twice(drive),
-        Nudge(twice(targets), strengths),
-        nudged_key,
-    )
-    return Phases(
-        free=settled,
-        towards=jax.tree.map(lambda s: s[:batch], both.state),
-        away=jax.tree.map(lambda s: s[batch:], both.state),
-        nudged=both,
-    )
+    strength = jnp.concatenate([jnp.full((batch, 1), beta), jnp.full((batch, 1), -beta)])
+    nudge = Nudge(loss, twice(targets), strength)
+    start = jax.tree.map(twice, settled.state)
+    both = nudged(network, chip, start, twice(drive), nudge, nudged_key)
+
+    def half(part: slice) -> Relaxed:
+        return both._replace(state=tuple(layer[part] for layer in both.state))
+
+    return Phases(settled, half(slice(None, batch)), half(slice(batch, None)))

@@ -1,17 +1,20 @@
 """Networks: neurons coupled by a chip's arrays, and the energy that they minimise."""
 
-from madem.networks._base import AbstractNetwork, Nudge, check_fit
-from madem.networks.activations import AbstractActivation, Softsign, Tanh
+from madem.networks._base import AbstractNetwork, check_fit
+from madem.networks.activations import AbstractActivation, Tanh
 from madem.networks.associative import AssociativeMemory
 from madem.networks.hopfield import LayeredHopfield
+from madem.networks.losses import AbstractLoss, CrossEntropy, Nudge, SquaredError
 
 __all__ = [
     "AbstractActivation",
+    "AbstractLoss",
     "AbstractNetwork",
     "AssociativeMemory",
+    "CrossEntropy",
     "LayeredHopfield",
     "Nudge",
-    "Softsign",
+    "SquaredError",
     "Tanh",
     "check_fit",
 ]

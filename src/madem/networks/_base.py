@@ -1,7 +1,6 @@
 """What relaxation and learning ask of a network."""
 
 import abc
-from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,23 +8,8 @@ from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping
-
-
-class Nudge(NamedTuple):
-    """Force on the outputs towards a target: −∂C/∂s scaled by β, C = ½‖s − target‖²."""
-
-    target: Float[Array, "batch outputs"]
-    """Where the outputs should be, in activities."""
-    beta: Float[Array, "batch 1"]
-    """Nudging strength β of each sample: 0 free, negative away from the target."""
-
-    def current(self, output: Float[Array, "batch outputs"]) -> Float[Array, "batch outputs"]:
-        """Current into the output neurons."""
-        return self.beta * (self.target - output)
-
-    def energy(self, output: Float[Array, "batch outputs"]) -> Float[Array, "batch"]:
-        """β times the cost C."""
-        return self.beta[:, 0] * 0.5 * jnp.sum((output - self.target) ** 2, -1)
+from madem.networks.activations import AbstractActivation
+from madem.networks.losses import Nudge
 
 
 class AbstractNetwork(eqx.Module):
@@ -35,6 +19,8 @@ class AbstractNetwork(eqx.Module):
     tuple of activities, one array per layer of free neurons.
     """
 
+    activation: eqx.AbstractVar[AbstractActivation]
+    """Transfer function of the neurons."""
     mapping: eqx.AbstractVar[Mapping]
     """Scales between activities and volts, weights and siemens."""
 
@@ -75,7 +61,7 @@ class AbstractNetwork(eqx.Module):
         """Update every neuron once, layer by layer.
 
         Each layer moves to the minimum of the energy given the others, so on exact, symmetric
-        products the energy never rises, nudged with |β| ≤ 1 or not.
+        products the energy never rises, nudged with |β| < 1 or not.
         """
 
     @abc.abstractmethod
@@ -86,7 +72,7 @@ class AbstractNetwork(eqx.Module):
         drive: Float[Array, "batch driven"],
         nudge: Nudge | None,
         key: Key[Array, ""],
-    ) -> Float[Array, "batch"]:
+    ) -> Float[Array, " batch"]:
         """Energy of a state (dimensionless), of products as the chip senses them."""
 
     @abc.abstractmethod
@@ -120,3 +106,12 @@ def check_fit(network: AbstractNetwork, chip: AbstractChip) -> None:
 def with_bias(activities: Float[Array, "batch width"]) -> Float[Array, "batch lines"]:
     """Append the line that is always on, which holds the biases."""
     return jnp.pad(activities, ((0, 0), (0, 1)), constant_values=1.0)
+
+
+def nudged_potential(
+    activation: AbstractActivation, output: Float[Array, "batch outputs"], nudge: Nudge | None
+) -> Float[Array, " batch"]:
+    """Energy of the output neurons by themselves, nudged or not."""
+    if nudge is None:
+        return jnp.sum(activation.potential(output), -1)
+    return nudge.potential(activation, output)

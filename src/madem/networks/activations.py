@@ -1,9 +1,9 @@
 """What a neuron makes of the current that reaches it.
 
-An activation ρ has slope at most 1 and values in ]−1, 1[, so that activities can be applied as
-read voltages of either sign; smooth tails keep a strongly driven neuron sensitive to a nudge
-(one that is clipped has no activity difference and never learns again). Its potential
-Φ(s) = ∫₀ˢ ρ⁻¹ is the neuron's own term in the energy, after Hopfield, PNAS 81, 3088 (1984).
+An activation ρ has slope at most 1 and values in [−1, 1], so that activities can be applied as
+read voltages of either sign. It is smooth, so that a neuron driven hard still feels a nudge: one
+that is clipped has no activity difference and never learns again. Its potential Φ(s) = ∫₀ˢ ρ⁻¹
+is the neuron's own term in the energy, after Hopfield, PNAS 81, 3088 (1984).
 """
 
 import abc
@@ -24,9 +24,19 @@ class AbstractActivation(eqx.Module):
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Energy Φ of an activity, the integral of the inverse of this function from 0."""
 
+    @abc.abstractmethod
+    def divergence(
+        self, target: Float[Array, "*shape"], activity: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """Bregman divergence Φ(t) − Φ(s) − ρ⁻¹(s)(t − s) of a target t from an activity s."""
+
 
 class Tanh(AbstractActivation):
-    """Hyperbolic tangent: a differential pair of transistors."""
+    """Hyperbolic tangent: a differential pair of transistors.
+
+    (1 + s)/2 is the probability of a binary unit, Φ its negative entropy and the divergence the
+    Kullback–Leibler one.
+    """
 
     def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Tanh of the current."""
@@ -35,22 +45,21 @@ class Tanh(AbstractActivation):
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """S artanh s + ½ ln(1 − s²), which reaches ln 2 at s = ±1."""
         low, high = (1 - activity) / 2, (1 + activity) / 2
-        return jnp.log(2.0) + _xlogx(low) + _xlogx(high)
+        return jnp.log(2.0) + _xlogy(low, low) + _xlogy(high, high)
+
+    def divergence(
+        self, target: Float[Array, "*shape"], activity: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """Σ p ln(p/q) over the two values, p of the target and q of the activity.
+
+        Activities that rounding has taken to ±1 count as within 1e-7 of it: the result is finite.
+        """
+        q = jnp.clip((1 + activity) / 2, 1e-7, 1 - 1e-7)
+        p = (1 + target) / 2
+        return _xlogy(p, p) - _xlogy(p, q) + _xlogy(1 - p, 1 - p) - _xlogy(1 - p, 1 - q)
 
 
-class Softsign(AbstractActivation):
-    """u / (1 + |u|): tails that fall off slowly, for neurons that are driven hard."""
-
-    def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Softsign of the current."""
-        return current / (1 + jnp.abs(current))
-
-    def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """−|s| − ln(1 − |s|)."""
-        size = jnp.abs(activity)
-        return -size - jnp.log1p(-size)
-
-
-def _xlogx(x: Array) -> Array:
-    safe = jnp.where(x > 0, x, 1.0)
-    return jnp.where(x > 0, x * jnp.log(safe), 0.0)
+def _xlogy(x: Array, y: Array) -> Array:
+    """X·ln y, and 0 where x is 0."""
+    present = x > 0
+    return jnp.where(present, x * jnp.log(jnp.where(present, y, 1.0)), 0.0)

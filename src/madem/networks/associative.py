@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip, Mapping
-from madem.networks._base import AbstractNetwork, Nudge, with_bias
+from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
 from madem.networks.activations import AbstractActivation, Tanh
+from madem.networks.losses import Nudge
 
 
 class AssociativeMemory(AbstractNetwork):
@@ -73,9 +74,10 @@ class AssociativeMemory(AbstractNetwork):
         current = drive + self.mapping.transposed(
             chip, 0, with_bias(hidden), self.visible, visible_key
         )
-        if nudge is not None:
-            current += nudge.current(visible)
-        visible = self.activation(current)
+        if nudge is None:
+            visible = self.activation(current)
+        else:
+            visible = nudge.settle(self.activation, current, visible)
         hidden = self.activation(self._into_hidden(chip, visible, hidden_key))
         return (hidden, visible)
 
@@ -86,20 +88,19 @@ class AssociativeMemory(AbstractNetwork):
         drive: Float[Array, "batch driven"],
         nudge: Nudge | None,
         key: Key[Array, ""],
-    ) -> Float[Array, "batch"]:
-        """Energy of a state, plus β times the cost where nudged."""
+    ) -> Float[Array, " batch"]:
+        """Energy of a state, the nudge included."""
         hidden, visible = state
         hidden_key, bias_key = jax.random.split(key)
         # The last bit line alone, driven, shows the visible biases at the word lines.
         always_on = with_bias(jnp.zeros_like(hidden))
         bias = self.mapping.transposed(chip, 0, always_on, self.visible, bias_key)
-        total = (
-            jnp.sum(self.activation.potential(hidden), -1)
-            + jnp.sum(self.activation.potential(visible), -1)
+        return (
+            nudged_potential(self.activation, visible, nudge)
+            + jnp.sum(self.activation.potential(hidden), -1)
             - jnp.sum(hidden * self._into_hidden(chip, visible, hidden_key), -1)
             - jnp.sum(visible * (drive + bias), -1)
         )
-        return total if nudge is None else total + nudge.energy(visible)
 
     def lines(
         self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]

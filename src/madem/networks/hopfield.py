@@ -1,13 +1,16 @@
 """Layered Hopfield networks: neurons in layers, neighbours coupled both ways."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip, Mapping
-from madem.networks._base import AbstractNetwork, Nudge, with_bias
+from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
 from madem.networks.activations import AbstractActivation, Tanh
+from madem.networks.losses import Nudge
 
 
 class LayeredHopfield(AbstractNetwork):
@@ -74,9 +77,10 @@ class LayeredHopfield(AbstractNetwork):
                 current += self.mapping.transposed(
                     chip, k + 1, layers[k + 1], self.sizes[k + 1], above_key
                 )
-            elif nudge is not None:
-                current += nudge.current(layers[k])
-            layers[k] = self.activation(current)
+            if k == last and nudge is not None:
+                layers[k] = nudge.settle(self.activation, current, layers[k])
+            else:
+                layers[k] = self.activation(current)
         return tuple(layers)
 
     def energy(
@@ -86,14 +90,16 @@ class LayeredHopfield(AbstractNetwork):
         drive: Float[Array, "batch driven"],
         nudge: Nudge | None,
         key: Key[Array, ""],
-    ) -> Float[Array, "batch"]:
-        """Energy of a state, plus β times the cost where nudged."""
-        total = sum(jnp.sum(self.activation.potential(layer), -1) for layer in state)
+    ) -> Float[Array, " batch"]:
+        """Energy of a state, the nudge included."""
+        total = nudged_potential(self.activation, state[-1], nudge)
+        for hidden in state[:-1]:
+            total += jnp.sum(self.activation.potential(hidden), -1)
         for k, layer in enumerate(state):
             layer_key = jax.random.fold_in(key, k)
             current = drive if k == 0 else self._from_below(chip, state, k, layer_key)
             total -= jnp.sum(layer * current, -1)
-        return total if nudge is None else total + nudge.energy(state[-1])
+        return total
 
     def lines(
         self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
@@ -106,5 +112,8 @@ class LayeredHopfield(AbstractNetwork):
         """Activities of the last layer."""
         return state[-1]
 
-    def _from_below(self, chip: AbstractChip, layers, k: int, key: Key[Array, ""]) -> Array:
+    def _from_below(
+        self, chip: AbstractChip, layers: Sequence[Array], k: int, key: Key[Array, ""]
+    ) -> Array:
+        """Current into layer k+1 from layer k and its bias."""
         return self.mapping.forward(chip, k, with_bias(layers[k - 1]), self.sizes[k + 1], key)

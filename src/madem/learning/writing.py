@@ -1,0 +1,191 @@
+"""Closed-loop writing: pulse, verify, and pulse again where it is still off.
+
+What is known of a device is what was last read of it. How far a pulse will move it is guessed
+from the chip's data sheet (`Limits.response`); that the guess may be far off is why each round
+looks again.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from madem.chips import AbstractChip, Limits
+
+_DEAD = 0.015
+"""A train that typically moves less than this fraction of the range is not worth its pulses: near
+an edge a device hardly moves further, and its partner has to."""
+
+
+class Effort(NamedTuple):
+    """What writing took."""
+
+    pulses: Int[Array, ""]
+    """SET and RESET pulses applied."""
+    reads: Int[Array, ""]
+    """Readings of single devices."""
+
+    def __add__(self, other: "Effort") -> "Effort":  # type: ignore[override]
+        """Sum of both."""
+        return Effort(self.pulses + other.pulses, self.reads + other.reads)
+
+
+def no_effort() -> Effort:
+    """Nothing yet."""
+    return Effort(jnp.int32(0), jnp.int32(0))
+
+
+def effort_of(
+    counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"]
+) -> Effort:
+    """Effort of some pulses, and of reading some devices once."""
+    return Effort(jnp.sum(jnp.abs(counts)), jnp.sum(read, dtype=jnp.int32))
+
+
+class Written(NamedTuple):
+    """A chip after writing, and what is known of it."""
+
+    chip: AbstractChip
+    """The chip, as it is now."""
+    sensed: Float[Array, "arrays rows columns 2"]
+    """Last reading of every device, siemens."""
+    effort: Effort
+    """What it took."""
+
+
+def weights_of(sensed: Float[Array, "*pairs 2"]) -> Float[Array, "*pairs"]:
+    """Signed conductance of pairs, siemens."""
+    return sensed[..., 0] - sensed[..., 1]
+
+
+def read_devices(
+    chip: AbstractChip,
+    cells: Bool[Array, "arrays rows columns 2"],
+    repeats: int,
+    key: Key[Array, ""],
+) -> tuple[Float[Array, "arrays rows columns 2"], Effort]:
+    """Mean of several readings of the devices in `cells`, siemens (NaN elsewhere)."""
+    readings = [chip.read(cells, each) for each in jax.random.split(key, repeats)]
+    effort = Effort(jnp.int32(0), repeats * jnp.sum(cells, dtype=jnp.int32))
+    return sum(readings[1:], readings[0]) / repeats, effort
+
+
+def write_devices(
+    chip: AbstractChip,
+    target: float,
+    sensed: Float[Array, "arrays rows columns 2"],
+    cells: Bool[Array, "arrays rows columns 2"],
+    *,
+    tolerance: float,
+    rounds: int,
+    key: Key[Array, ""],
+) -> Written:
+    """Bring single devices to a conductance, to within `tolerance` (both siemens)."""
+
+    def choose(sensed: Array, active: Array) -> Array:
+        error = target - sensed
+        up, down = _reach(chip.limits, sensed, jnp.abs(error))
+        counts = jnp.where(error > 0, up.count, -down.count)
+        return jnp.where(active, counts, 0)
+
+    def off(sensed: Array) -> Array:
+        return cells & (jnp.abs(target - sensed) > tolerance)
+
+    return _rounds(chip, sensed, choose, off, rounds, key)
+
+
+def pair_pulses(
+    limits: Limits,
+    error: Float[Array, "arrays rows columns"],
+    sensed: Float[Array, "arrays rows columns 2"],
+    healthy: Bool[Array, "arrays rows columns 2"],
+) -> Int[Array, "arrays rows columns 2"]:
+    """Pulses that bring each pair's signed conductance closer by `error` (siemens).
+
+    A weight grows if its first device rises or its second falls. Of these two moves this takes
+    the one that typically lands closer, with healthy devices alone: what a stuck device does to
+    its pair, its partner makes good as far as it reaches. No error, no pulse.
+    """
+    grow = (error > 0)[..., None]
+    up, down = _reach(limits, sensed, jnp.abs(error)[..., None])
+    # For a weight to grow the first device rises and the second falls, and the reverse.
+    rises = grow == jnp.array([True, False])
+    count = jnp.where(rises, up.count, -down.count)
+    miss = jnp.where(healthy, jnp.where(rises, up.miss, down.miss), jnp.inf)
+    first = miss[..., 0] <= miss[..., 1]
+    chosen = jnp.stack([first, ~first], -1) & jnp.isfinite(miss) & (error != 0)[..., None]
+    return jnp.where(chosen, count, 0)
+
+
+def write_pairs(
+    chip: AbstractChip,
+    target: Float[Array, "arrays rows columns"],
+    sensed: Float[Array, "arrays rows columns 2"],
+    pairs: Bool[Array, "arrays rows columns"],
+    healthy: Bool[Array, "arrays rows columns 2"],
+    *,
+    tolerance: float,
+    rounds: int,
+    key: Key[Array, ""],
+) -> Written:
+    """Bring the signed conductance of pairs to `target`, to within `tolerance` (siemens)."""
+
+    def choose(sensed: Array, active: Array) -> Array:
+        error = jnp.where(active, target - weights_of(sensed), 0.0)
+        return pair_pulses(chip.limits, error, sensed, healthy)
+
+    def off(sensed: Array) -> Array:
+        return pairs & (jnp.abs(target - weights_of(sensed)) > tolerance)
+
+    return _rounds(chip, sensed, choose, off, rounds, key)
+
+
+class _Move(NamedTuple):
+    """What pulses of one kind are likely to do about an error."""
+
+    count: Int[Array, "*devices"]
+    """Pulses of a train that comes closest."""
+    miss: Float[Array, "*devices"]
+    """Error that such a train typically leaves, siemens."""
+
+
+def _reach(
+    limits: Limits, sensed: Float[Array, "*devices"], error: Float[Array, "*devices"]
+) -> tuple[_Move, _Move]:
+    """The best train of SET and the best of RESET pulses for moves by `error` siemens."""
+
+    def move(step: Array, room: Array) -> _Move:
+        step = jnp.maximum(step, 1e-4 * limits.g_range)
+        dead = step * limits.longest_train < _DEAD * limits.g_range
+        count = jnp.clip(jnp.round(error / step), 1, limits.longest_train)
+        miss = jnp.abs(error - jnp.minimum(count * step, room))
+        # Twice the range: a last resort, should the partner be dead or stuck as well.
+        return _Move(count.astype(jnp.int32), miss + 2 * limits.g_range * dead)
+
+    up, down = limits.response.steps(sensed)
+    return (
+        move(up, jnp.maximum(limits.g_max - sensed, 0)),
+        move(down, jnp.maximum(sensed - limits.g_min, 0)),
+    )
+
+
+def _rounds(chip, sensed, choose, off, rounds: int, key: Key[Array, ""]) -> Written:
+    """Pulse what is off and read what was pulsed, until nothing is off or `rounds` are over."""
+
+    def busy(carry):
+        number, _, sensed, _ = carry
+        return (number < rounds) & jnp.any(off(sensed))
+
+    def one(carry):
+        number, chip, sensed, effort = carry
+        pulse_key, read_key = jax.random.split(jax.random.fold_in(key, number))
+        counts = choose(sensed, off(sensed))
+        pulsed = counts != 0
+        chip = chip.program(counts, pulse_key)
+        sensed = jnp.where(pulsed, chip.verify(pulsed, read_key), sensed)
+        return number + 1, chip, sensed, effort + effort_of(counts, pulsed)
+
+    start = (jnp.int32(0), chip, sensed, no_effort())
+    _, chip, sensed, effort = jax.lax.while_loop(busy, one, start)
+    return Written(chip, sensed, effort)
