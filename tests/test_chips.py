@@ -1,27 +1,15 @@
-import dataclasses
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from chips_for_tests import QUIET, alter
 from madem.chips import PRESETS, Mapping, fabricate, load_chip
 from statistical import assert_rate
 
 BATCH = 7
 KEY = jax.random.key(0)
-
-
-def alter(chip, **sections):
-    """A description with some values replaced, section by section."""
-    return dataclasses.replace(
-        chip,
-        **{name: dataclasses.replace(getattr(chip, name), **new) for name, new in sections.items()},
-    )
-
-
-QUIET = alter(load_chip("ideal"), device={"as_formed": (0.0, 150e-6)})
 
 
 @pytest.fixture(params=PRESETS)
@@ -72,7 +60,7 @@ def test_many_chips_run_in_one_program(chip):
 
 
 def test_a_quiet_chip_multiplies_exactly_both_ways():
-    chip = fabricate(alter(QUIET, read={"range": 1.0}), jax.random.key(6))
+    chip = fabricate(alter(QUIET), jax.random.key(6))
     weights = np.asarray(chip.conductance[..., 0] - chip.conductance[..., 1], np.float64)
     drive = np.asarray(voltages(64), np.float64)
     np.testing.assert_allclose(
@@ -85,7 +73,7 @@ def test_a_quiet_chip_multiplies_exactly_both_ways():
 
 def test_read_noise_is_that_of_the_devices_on_the_line():
     # sd of a line = noise · range · √(2 Σ v²): both devices of each pair fluctuate alone.
-    chip = fabricate(alter(QUIET, read={"noise": 0.01, "range": 1.0}), jax.random.key(7))
+    chip = fabricate(alter(QUIET, read={"noise": 0.01}), jax.random.key(7))
     drive = jnp.tile(voltages(64, batch=1), (4000, 1))
     noise = np.asarray(chip.forward(0, drive, KEY) - drive @ chip.weights()[0])
     expected = 0.01 * 150e-6 * np.sqrt(2 * np.sum(np.asarray(drive[0]) ** 2))
@@ -136,7 +124,7 @@ def test_stuck_devices_have_their_share_and_ignore_pulses():
 
 
 def test_mapping_is_the_product_of_activities_and_weights():
-    chip = fabricate(alter(QUIET, read={"range": 1.0}), jax.random.key(12))
+    chip = fabricate(alter(QUIET), jax.random.key(12))
     mapping = Mapping(weight_max=0.5)
     weights = np.asarray(chip.weights()) / 150e-6 * 0.5
     activities = 5 * voltages(20)

@@ -28,7 +28,7 @@ MODELS = {
 SHAPE = (40, 50)
 
 
-@pytest.fixture(params=MODELS.values(), ids=MODELS.keys())
+@pytest.fixture(params=MODELS.values(), ids=list(MODELS))
 def model(request):
     return request.param
 

@@ -196,7 +196,7 @@ def _section(kind: type, table: Any, where: str, prefix: str) -> Any:
 
 
 def _value(entry: dataclasses.Field, value: Any, where: str, key: str) -> Any:
-    if dataclasses.is_dataclass(entry.type):
+    if isinstance(entry.type, type) and dataclasses.is_dataclass(entry.type):
         return _section(entry.type, value, where, f"{key}.")
     label = f"{where}: {key}"
     if "unit" in entry.metadata:

@@ -1,5 +1,6 @@
 """Data: words as Braille, and the distortions that recall must undo."""
 
+from madem.data.batches import Batch, WordBatches, activities, dots_of
 from madem.data.braille import (
     DOTS_PER_CELL,
     NINE_NAMES,
@@ -13,14 +14,18 @@ from madem.data.distortions import Burst, Chain, Distortion, Erase, Flip, Noise
 __all__ = [
     "DOTS_PER_CELL",
     "NINE_NAMES",
+    "Batch",
     "Burst",
     "Chain",
     "Distortion",
     "Erase",
     "Flip",
     "Noise",
+    "WordBatches",
+    "activities",
     "check_words",
     "decode",
+    "dots_of",
     "encode",
     "unicode_braille",
 ]

@@ -24,6 +24,10 @@ class FaultyDevice(AbstractDevice):
 
     device: AbstractDevice
     """Model of the healthy devices."""
+    g_min: float = eqx.field(static=True)
+    """Lowest conductance that pulses reach on a healthy device, siemens."""
+    g_max: float = eqx.field(static=True)
+    """Highest conductance that pulses reach on a healthy device, siemens."""
     stuck_on: float = eqx.field(static=True)
     """Probability that a device is stuck on."""
     stuck_off: float = eqx.field(static=True)
@@ -33,15 +37,19 @@ class FaultyDevice(AbstractDevice):
     g_stuck_off: tuple[float, float] = eqx.field(static=True)
     """Range from which the conductance of a stuck-off device is drawn uniformly, siemens."""
 
-    @property
-    def g_min(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Lowest conductance that pulses reach on a healthy device, siemens."""
-        return self.device.g_min
-
-    @property
-    def g_max(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Highest conductance that pulses reach on a healthy device, siemens."""
-        return self.device.g_max
+    def __init__(
+        self,
+        device: AbstractDevice,
+        *,
+        stuck_on: float,
+        stuck_off: float,
+        g_stuck_on: tuple[float, float],
+        g_stuck_off: tuple[float, float],
+    ):
+        self.device = device
+        self.g_min, self.g_max = device.g_min, device.g_max
+        self.stuck_on, self.stuck_off = stuck_on, stuck_off
+        self.g_stuck_on, self.g_stuck_off = g_stuck_on, g_stuck_off
 
     def response(self) -> PulseResponse:
         """Typical response of a healthy device to a pulse."""

@@ -33,11 +33,11 @@ class TaOxDevice(AbstractDevice):
     """Conductance at the upper edge of the window, siemens."""
 
     def response(self) -> PulseResponse:
-        """Median step over all measured devices, and all their cycles, at each conductance."""
+        """Mean step over all measured devices, and all their cycles, at each conductance."""
         steps = _relative_steps()
         position = np.linspace(0, 1, steps.shape[2])[None, None, :, None]
         moved = np.clip(position + steps, 0, 1) - position
-        up, down = self.g_range * np.median(moved, axis=(0, 3))
+        up, down = self.g_range * np.mean(moved, axis=(0, 3))
         return PulseResponse(
             self.g_min,
             self.g_max,

@@ -1,1 +1,35 @@
-"""Learning: phases, rules, and how a wanted change becomes pulses."""
+"""Learning: phases, rules, and how a wanted change of weights becomes pulses.
+
+All of it touches a chip through `AbstractChip` alone: what it can apply, what it can sense.
+"""
+
+from madem.learning.phases import Phases, centred_phases
+from madem.learning.programming import (
+    AbstractProgrammer,
+    AccumulateAndProgram,
+    PairMemory,
+    Programmed,
+)
+from madem.learning.rules import AbstractRule, Centred, Lesson, mean_products
+from madem.learning.self_test import SelfTest, self_test
+from madem.learning.writing import Effort, pair_pulses, weights_of, write_devices, write_pairs
+
+__all__ = [
+    "AbstractProgrammer",
+    "AbstractRule",
+    "AccumulateAndProgram",
+    "Centred",
+    "Effort",
+    "Lesson",
+    "PairMemory",
+    "Phases",
+    "Programmed",
+    "SelfTest",
+    "centred_phases",
+    "mean_products",
+    "pair_pulses",
+    "self_test",
+    "weights_of",
+    "write_devices",
+    "write_pairs",
+]

@@ -50,6 +50,11 @@ def centred_phases(
     both = nudged(network, chip, start, twice(drive), nudge, nudged_key)
 
     def half(part: slice) -> Relaxed:
-        return both._replace(state=tuple(layer[part] for layer in both.state))
+        return Relaxed(
+            tuple(layer[part] for layer in both.state),
+            both.residual[part],
+            both.sweeps,
+            both.converged[part],
+        )
 
     return Phases(settled, half(slice(None, batch)), half(slice(batch, None)))

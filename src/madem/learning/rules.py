@@ -32,6 +32,9 @@ class Lesson(NamedTuple):
 class AbstractRule(eqx.Module):
     """From a batch to an estimate of the gradient."""
 
+    loss: eqx.AbstractVar[AbstractLoss]
+    """The cost of the outputs."""
+
     @abc.abstractmethod
     def __call__(
         self,

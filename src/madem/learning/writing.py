@@ -13,9 +13,9 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem.chips import AbstractChip, Limits
 
-_DEAD = 0.015
-"""A train that typically moves less than this fraction of the range is not worth its pulses: near
-an edge a device hardly moves further, and its partner has to."""
+_DEAD = 0.07
+"""A pulse that typically moves less than this fraction of the largest step of its kind is dead:
+that near an edge a device hardly moves further, and its partner has to."""
 
 
 class Effort(NamedTuple):
@@ -86,7 +86,7 @@ def write_devices(
     def choose(sensed: Array, active: Array) -> Array:
         error = target - sensed
         up, down = _reach(chip.limits, sensed, jnp.abs(error))
-        counts = jnp.where(error > 0, up.count, -down.count)
+        counts = jnp.where(error > 0, up.pulses, -down.pulses)
         return jnp.where(active, counts, 0)
 
     def off(sensed: Array) -> Array:
@@ -111,7 +111,7 @@ def pair_pulses(
     up, down = _reach(limits, sensed, jnp.abs(error)[..., None])
     # For a weight to grow the first device rises and the second falls, and the reverse.
     rises = grow == jnp.array([True, False])
-    count = jnp.where(rises, up.count, -down.count)
+    count = jnp.where(rises, up.pulses, -down.pulses)
     miss = jnp.where(healthy, jnp.where(rises, up.miss, down.miss), jnp.inf)
     first = miss[..., 0] <= miss[..., 1]
     chosen = jnp.stack([first, ~first], -1) & jnp.isfinite(miss) & (error != 0)[..., None]
@@ -144,7 +144,7 @@ def write_pairs(
 class _Move(NamedTuple):
     """What pulses of one kind are likely to do about an error."""
 
-    count: Int[Array, "*devices"]
+    pulses: Int[Array, "*devices"]
     """Pulses of a train that comes closest."""
     miss: Float[Array, "*devices"]
     """Error that such a train typically leaves, siemens."""
@@ -155,18 +155,17 @@ def _reach(
 ) -> tuple[_Move, _Move]:
     """The best train of SET and the best of RESET pulses for moves by `error` siemens."""
 
-    def move(step: Array, room: Array) -> _Move:
-        step = jnp.maximum(step, 1e-4 * limits.g_range)
-        dead = step * limits.longest_train < _DEAD * limits.g_range
+    def move(step: Array, largest: float, room: Array) -> _Move:
         count = jnp.clip(jnp.round(error / step), 1, limits.longest_train)
         miss = jnp.abs(error - jnp.minimum(count * step, room))
-        # Twice the range: a last resort, should the partner be dead or stuck as well.
-        return _Move(count.astype(jnp.int32), miss + 2 * limits.g_range * dead)
+        dead = step < _DEAD * largest
+        return _Move(count.astype(jnp.int32), jnp.where(dead, jnp.inf, miss))
 
-    up, down = limits.response.steps(sensed)
+    response = limits.response
+    up, down = response.steps(sensed)
     return (
-        move(up, jnp.maximum(limits.g_max - sensed, 0)),
-        move(down, jnp.maximum(sensed - limits.g_min, 0)),
+        move(up, max(response.up), jnp.maximum(limits.g_max - sensed, 0)),
+        move(down, max(response.down), jnp.maximum(sensed - limits.g_min, 0)),
     )
 
 

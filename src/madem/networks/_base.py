@@ -4,10 +4,11 @@ import abc
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractChip, Mapping
+from madem.chips import AbstractChip, Limits, Mapping
 from madem.networks.activations import AbstractActivation
 from madem.networks.losses import Nudge
 
@@ -28,6 +29,20 @@ class AbstractNetwork(eqx.Module):
     @abc.abstractmethod
     def arrays(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns used of each array, biases included."""
+
+    def pairs(self, limits: Limits) -> Bool[Array, "arrays rows columns"]:
+        """Pairs of a chip that hold a weight or a bias of this network."""
+        used = np.zeros((limits.arrays, limits.rows, limits.columns), bool)
+        for array, (rows, columns) in enumerate(self.arrays):
+            used[array, :rows, :columns] = True
+        for array, row, column in self.unused:
+            used[array, row, column] = False
+        return jnp.asarray(used)
+
+    @property
+    @abc.abstractmethod
+    def unused(self) -> tuple[tuple[int, int, int], ...]:
+        """Pairs (array, row, column) within those lines where no two neurons meet."""
 
     @property
     @abc.abstractmethod
@@ -86,9 +101,8 @@ class AbstractNetwork(eqx.Module):
         """Activities of the output neurons."""
 
 
-def check_fit(network: AbstractNetwork, chip: AbstractChip) -> None:
+def check_fit(network: AbstractNetwork, limits: Limits) -> None:
     """Raise `InputError` if a network needs more arrays, rows or columns than a chip has."""
-    limits = chip.limits
     if len(network.arrays) > limits.arrays:
         raise InputError(
             f"the network needs {len(network.arrays)} arrays and the chip has {limits.arrays}; "

@@ -41,6 +41,11 @@ class AssociativeMemory(AbstractNetwork):
         return ((self.visible + 1, self.hidden + 1),)
 
     @property
+    def unused(self) -> tuple[tuple[int, int, int], ...]:
+        """The corner, where the line of one bias meets that of the other."""
+        return ((0, self.visible, self.hidden),)
+
+    @property
     def inputs(self) -> int:
         """Width of the input."""
         return self.visible

@@ -40,6 +40,11 @@ class LayeredHopfield(AbstractNetwork):
         )
 
     @property
+    def unused(self) -> tuple[tuple[int, int, int], ...]:
+        """None: every line in use holds a neuron or the biases."""
+        return ()
+
+    @property
     def inputs(self) -> int:
         """Width of the input."""
         return self.sizes[0]

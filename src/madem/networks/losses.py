@@ -13,6 +13,8 @@ from jaxtyping import Array, Float
 
 from madem.networks.activations import AbstractActivation
 
+_ROUNDING = 1e-5  # of float32 activities
+
 
 class AbstractLoss(eqx.Module):
     """A cost of the outputs."""
@@ -133,9 +135,11 @@ class CrossEntropy(AbstractLoss):
         target: Float[Array, "batch outputs"],
         beta: Float[Array, "batch 1"],
     ) -> Float[Array, " batch"]:
-        """Σ(1 − β)Φ((s − βt)/(1 − β))."""
-        own = jnp.clip((output - beta * target) / (1 - beta), -1.0, 1.0)
-        return jnp.sum((1 - beta) * activation.potential(own), -1)
+        """Σ(1 − β)Φ((s − βt)/(1 − β)); infinite where no answer ρ(u) blends to s."""
+        own = (output - beta * target) / (1 - beta)
+        reachable = jnp.all(jnp.abs(own) <= 1 + _ROUNDING, -1)
+        potential = activation.potential(jnp.clip(own, -1.0, 1.0))
+        return jnp.where(reachable, jnp.sum((1 - beta) * potential, -1), jnp.inf)
 
 
 class Nudge(eqx.Module):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from madem._checks import MademError
+from madem._checks import InputError, MademError
 from madem.chips import AbstractChip
 from madem.networks import AbstractNetwork, Nudge
 
@@ -19,21 +19,22 @@ class NotConvergedError(MademError):
 class Relaxed(NamedTuple):
     """Where a relaxation ended, and how."""
 
-    state: tuple[Array, ...]
-    """Activities of each layer, averaged over the last sweeps if so asked."""
-    residual: Float[Array, ""]
-    """Largest change of any activity in the last sweep."""
+    state: tuple[Float[Array, "batch _"], ...]
+    """Activities of each layer, averaged over the last sweeps where they had not settled."""
+    residual: Float[Array, " batch"]
+    """Largest change of any activity of each sample in the last sweep."""
     sweeps: Int[Array, ""]
     """Sweeps made."""
-    converged: Bool[Array, ""]
-    """Whether the residual came down to the tolerance."""
+    converged: Bool[Array, " batch"]
+    """Whether each residual came down to the tolerance."""
 
-    def require(self) -> tuple[Array, ...]:
+    def require(self) -> tuple[Float[Array, "batch _"], ...]:
         """Return the state; outside jit only. Raises `NotConvergedError` with the figures."""
-        if not bool(self.converged):
+        if not bool(self.converged.all()):
             raise NotConvergedError(
-                f"relaxation did not converge: after {int(self.sweeps)} sweeps activities still "
-                f"move by {float(self.residual):.2g} a sweep; allow more sweeps, a larger "
+                f"relaxation did not converge: after {int(self.sweeps)} sweeps the activities of "
+                f"{int((~self.converged).sum())} of {len(self.converged)} samples still move by up "
+                f"to {float(self.residual.max()):.2g} a sweep; allow more sweeps, a larger "
                 "tolerance (read noise sets a floor), or lower the weights"
             )
         return self.state
@@ -43,23 +44,29 @@ class Relaxed(NamedTuple):
 class Sweeps:
     """Sweep until no activity moves by more than `tolerance`, at most `limit` times.
 
-    Noise never lets a real chip come to rest. There, a tolerance of 0 makes exactly `limit`
-    sweeps, and the activities are averaged over the last `average` of them, as an integrating
-    sense amplifier would.
+    Noise never lets a real chip come to rest: samples that have not settled at the limit are
+    averaged over its last `average` sweeps, as an integrating sense amplifier would.
     """
 
     limit: int
     """Most sweeps."""
     tolerance: float = 1e-5
-    """Largest change of an activity in one sweep at which the state counts as settled."""
+    """Largest change of an activity in one sweep at which a sample counts as settled."""
     average: int = 1
-    """Sweeps at the end of an unsettled relaxation over which activities are averaged."""
+    """Sweeps over which unsettled samples are averaged, 1 to `limit`."""
+
+    def __post_init__(self):
+        if not 1 <= self.average <= self.limit:
+            raise InputError(
+                f"Sweeps: average is {self.average} of a limit of {self.limit}; give a number from "
+                "1 to the limit"
+            )
 
     def __call__(
         self,
         network: AbstractNetwork,
         chip: AbstractChip,
-        state: tuple[Array, ...],
+        state: tuple[Float[Array, "batch _"], ...],
         drive: Float[Array, "batch driven"],
         nudge: Nudge | None,
         key: Key[Array, ""],
@@ -68,32 +75,35 @@ class Sweeps:
 
         def unsettled(carry):
             _, _, residual, sweeps = carry
-            return (residual > self.tolerance) & (sweeps < self.limit)
+            return jnp.any(residual > self.tolerance) & (sweeps < self.limit)
 
         def sweep(carry):
             state, total, _, sweeps = carry
             new = network.sweep(chip, state, drive, nudge, jax.random.fold_in(key, sweeps))
-            moves = [jnp.max(jnp.abs(a - b)) for a, b in zip(new, state, strict=True)]
+            moves = [jnp.max(jnp.abs(a - b), -1) for a, b in zip(new, state, strict=True)]
             counted = sweeps >= self.limit - self.average
-            total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0), total, new)
-            return new, total, jnp.max(jnp.stack(moves)), sweeps + 1
+            total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
+            return new, total, jnp.max(jnp.stack(moves), 0), sweeps + 1
 
-        start = (state, jax.tree.map(jnp.zeros_like, state), jnp.float32(jnp.inf), jnp.int32(0))
+        nothing = jax.tree.map(jnp.zeros_like, state)
+        start = (state, nothing, jnp.full(len(drive), jnp.inf), jnp.int32(0))
         state, total, residual, sweeps = jax.lax.while_loop(unsettled, sweep, start)
         converged = residual <= self.tolerance
-        mean = jax.tree.map(lambda t, s: jnp.where(converged, s, t / self.average), total, state)
+        mean = jax.tree.map(
+            lambda t, s: jnp.where(converged[:, None], s, t / self.average), total, state
+        )
         return Relaxed(mean, residual, sweeps, converged)
 
 
 def energy_per_sweep(
     network: AbstractNetwork,
     chip: AbstractChip,
-    state: tuple[Array, ...],
+    state: tuple[Float[Array, "batch _"], ...],
     drive: Float[Array, "batch driven"],
     nudge: Nudge | None,
     sweeps: int,
     key: Key[Array, ""],
-) -> tuple[Float[Array, "sweeps+1 batch"], tuple[Array, ...]]:
+) -> tuple[Float[Array, "{sweeps}+1 batch"], tuple[Float[Array, "batch _"], ...]]:
     """Energy before the first sweep and after each, and the state after the last."""
 
     def step(state, number):

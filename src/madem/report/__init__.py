@@ -1,5 +1,6 @@
 """Results as figures and tables. Nothing here runs an experiment."""
 
+from madem.report.braille import save_run_figures
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
 from madem.report.tables import recall_table, words_table
 
@@ -9,5 +10,6 @@ __all__ = [
     "recall_table",
     "relaxation_figure",
     "save_figure",
+    "save_run_figures",
     "words_table",
 ]

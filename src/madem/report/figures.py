@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 
 from madem._files import replacing
@@ -14,6 +15,7 @@ from madem.data import DOTS_PER_CELL, decode
 _INK, _WRONG, _FAINT = "#1f2937", "#dc2626", "#d1d5db"
 _FREE, _TOWARDS, _AWAY = "#1f2937", "#2563eb", "#d97706"
 _ROWS_OF_A_CELL = DOTS_PER_CELL // 2
+_CELL_WIDTH, _WORD_HEIGHT = 3, 4  # in dots: two columns and a gap, three rows and a gap
 _SMALL = 8
 
 
@@ -25,8 +27,11 @@ def recall_figure(
 ) -> Figure:
     """Each word distorted, reconstructed and true, as Braille dots; wrong dots are red."""
     count, dots = true.shape
-    width = 2.4 + 3 * 0.3 * dots / DOTS_PER_CELL
-    figure = Figure(figsize=(width, 0.9 + 0.55 * count), layout="constrained")
+    # Lengths in inches: a dot and its gap, then what stands around the three panels.
+    pitch, names, head = 0.085, 1.0, 0.7
+    panel = _CELL_WIDTH * dots / DOTS_PER_CELL * pitch
+    size = (3 * (panel + 0.15) + names, count * _WORD_HEIGHT * pitch + head)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, 3)
     columns = ("distorted", distorted), ("reconstructed", recalled), ("true", true)
     for axis, (name, values) in zip(axes, columns, strict=True):
@@ -47,25 +52,26 @@ def relaxation_figure(
 ) -> Figure:
     """Energy after each sweep: the free phase, then both nudged ones from where it ended.
 
-    The nudged energies contain the nudge. Lines are medians, bands the middle 80 %.
+    On the right the nudged phases alone, as the change from each sample's free energy; the nudged
+    energies contain the nudge. Lines are medians, bands the middle 80 %.
     """
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axis = figure.subplots()
+    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
+    whole, change = figure.subplots(1, 2, width_ratios=(3, 2))
     start = len(free) - 1
-    phases = (
-        (0, free, _FREE, "free"),
-        (start, towards, _TOWARDS, f"nudged towards the target (β = {beta:g})"),
-        (start, away, _AWAY, f"nudged away (β = −{beta:g})"),
-    )
-    for first, energies, colour, label in phases:
-        sweeps = first + np.arange(len(energies))
-        low, middle, high = np.quantile(energies, (0.1, 0.5, 0.9), axis=1)
-        axis.fill_between(sweeps, low, high, color=colour, alpha=0.15, linewidth=0)
-        axis.plot(sweeps, middle, color=colour, label=label, marker=".", markersize=4)
-    axis.set_xlabel("sweep")
-    axis.set_ylabel("energy of the network (dimensionless)")
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=_SMALL)
+    _draw_energies(whole, 0, free, _FREE, "free")
+    for energies, colour, label in (
+        (towards, _TOWARDS, f"nudged towards the target (β = {beta:g})"),
+        (away, _AWAY, f"nudged away from it (β = −{beta:g})"),
+    ):
+        _draw_energies(whole, start, energies, colour, label)
+        _draw_energies(change, start, energies - free[-1], colour, label)
+    whole.set_ylabel("energy of the network (dimensionless)", fontsize=_SMALL)
+    change.set_ylabel("change from the free energy", fontsize=_SMALL)
+    whole.legend(frameon=False, fontsize=_SMALL)
+    for axis in (whole, change):
+        axis.set_xlabel("sweep", fontsize=_SMALL)
+        axis.tick_params(labelsize=_SMALL)
+        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -120,19 +126,30 @@ def _draw_cells(
     word, dot = np.divmod(np.arange(values.size), dots)
     cell, position = np.divmod(dot, DOTS_PER_CELL)
     column, row = np.divmod(position, _ROWS_OF_A_CELL)
-    x = 3 * cell + column
-    y = -(_ROWS_OF_A_CELL + 1) * word - row
+    x = _CELL_WIDTH * cell + column
+    y = -_WORD_HEIGHT * word - row
     raised = np.clip(values.ravel(), 0, 1)
     wrong = np.abs(values - true).ravel() >= 0.5  # noqa: PLR2004
-    colours = np.where(wrong, _WRONG, np.where(true.ravel() > 0, _INK, _FAINT))
-    axis.scatter(x, y, s=11, facecolors="none", edgecolors=colours, linewidths=0.6)
-    axis.scatter(x, y, s=11, c=colours, alpha=raised, linewidths=0)
+    names = np.where(wrong, _WRONG, np.where(true.ravel() > 0, _INK, _FAINT))
+    edges = to_rgba_array(names.tolist())
+    faces = edges * np.stack([np.ones_like(raised)] * 3 + [raised], axis=-1)
+    axis.scatter(x, y, s=11, c=faces, edgecolors=list(map(tuple, edges)), linewidths=0.6)
     axis.set_aspect("equal")
     axis.set_yticks([])
     axis.set_xticks([])
-    axis.set_ylim(-(_ROWS_OF_A_CELL + 1) * words + 0.5, 1.5)
+    axis.set_xlim(-0.7, x.max() + 0.7)
+    axis.set_ylim(0.3 - _WORD_HEIGHT * words, 0.7)
     axis.spines[:].set_visible(False)
 
 
+def _draw_energies(
+    axis: Axes, first: int, energies: Float[np.ndarray, "sweeps batch"], colour: str, label: str
+) -> None:
+    sweeps = first + np.arange(len(energies))
+    low, middle, high = np.quantile(energies, (0.1, 0.5, 0.9), axis=1)
+    axis.fill_between(sweeps, low, high, color=colour, alpha=0.15, linewidth=0)
+    axis.plot(sweeps, middle, color=colour, label=label, marker=".", markersize=4)
+
+
 def _centres(words: int) -> np.ndarray:
-    return -(_ROWS_OF_A_CELL + 1) * np.arange(words) - 1.0
+    return -_WORD_HEIGHT * np.arange(words) - 1.0

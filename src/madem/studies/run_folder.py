@@ -90,6 +90,11 @@ class RunFolder:
         return self.path / "figures"
 
     @property
+    def first_reading(self) -> Path:
+        """Conductances read before training."""
+        return self.path / "checkpoints" / "first.npy"
+
+    @property
     def _config(self) -> Path:
         return self.path / "config.toml"
 

@@ -1,0 +1,245 @@
+"""The command line: parse, call, print.
+
+Results go to standard output, all else to standard error. Exit status: 0 done, 1 the run failed,
+2 the input was wrong, 130 stopped by Ctrl-C.
+"""
+
+import datetime as dt
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import jax
+import platformdirs
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import madem
+from madem._checks import InputError, MademError
+from madem.chips import chip_text
+from madem.data import NINE_NAMES
+from madem.report import recall_table, save_run_figures, words_table
+from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_pictures import run_pictures
+from madem.studies.braille_run import BrailleRun
+from madem.studies.word_recall import recall_words
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Train neural networks on memristor crossbars by activity differences.",
+)
+_results = Console()
+_messages = Console(stderr=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+_Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
+
+
+class _StoppedError(MademError):
+    """Ctrl-C, with what to do next."""
+
+
+def main() -> NoReturn:
+    """Run `madem`."""
+    try:
+        _keep_compiled_programs()
+        app()
+    except _StoppedError as stopped:
+        _fail(stopped, 130)
+    except InputError as error:
+        _fail(error, 2)
+    except MademError as error:
+        _fail(error, 1)
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(madem.__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.command()
+def braille(
+    words: Annotated[
+        str, typer.Option(help="Words to learn, a–z: separated by commas, or a file, one a line.")
+    ] = ",".join(NINE_NAMES),
+    flip: Annotated[
+        float, typer.Option(help="Probability that a dot is flipped in training.")
+    ] = BrailleConfig.flip,
+    chip: Annotated[str, typer.Option(help="`ideal`, `taox-64`, or a TOML file.")] = "taox-64",
+    network: Annotated[
+        str, typer.Option(help="`layered` or `associative`.")
+    ] = BrailleConfig.network,
+    hidden: Annotated[
+        str, typer.Option(help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.")
+    ] = ",".join(map(str, BrailleConfig.hidden)),
+    steps: Annotated[int, typer.Option(help="Batches to learn from.")] = BrailleConfig.steps,
+    samples: Annotated[
+        int, typer.Option(help="Words in the test at each flip probability.")
+    ] = BrailleConfig.samples,
+    seed: Annotated[int, typer.Option(help="Seed of the run and of its chip.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run, made anew; runs/… by default.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Train a chip to reconstruct words in Braille from distorted ones, and test it."""
+    config = BrailleConfig(
+        words=_words(words),
+        flip=flip,
+        network=network,
+        hidden=_sizes(hidden),
+        steps=steps,
+        samples=samples,
+        seed=seed,
+    )
+    path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        with _messages.status("self-test, and first weights"):
+            run = BrailleRun.create(path, config, chip_text(chip))
+    except KeyboardInterrupt:
+        raise _StoppedError(
+            f"stopped before the first step; delete {path} if it is there"
+        ) from None
+    _complete(run, as_json)
+
+
+@app.command()
+def resume(run: _Run, as_json: _Json = False) -> None:
+    """Take up a stopped run: the same numbers as if it had never stopped."""
+    opened = BrailleRun.open(run)
+    summary = opened.folder.summary()
+    if summary is None:
+        _complete(opened, as_json)
+        return
+    _messages.print(f"{run} is finished already; this is its result")
+    _show(summary, as_json)
+
+
+@app.command()
+def recall(
+    run: _Run,
+    words: Annotated[
+        str | None, typer.Option(help="Words to recall, as for braille; all learned by default.")
+    ] = None,
+    flip: Annotated[float, typer.Option(help="Probability that a dot is flipped.")] = 0.2,
+    samples: Annotated[int, typer.Option(help="Distorted copies of each word.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the distortions and of read noise.")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """Show what a trained chip makes of distorted words."""
+    if samples < 1:
+        raise InputError(f"samples is {samples}; give a whole number from 1 up")
+    opened = BrailleRun.open(run)
+    header, state = opened.load()
+    steps = opened.study.config.steps
+    if header["step"] < steps:
+        _messages.print(f"training stands at step {header['step']} of {steps}")
+    asked = opened.study.config.words if words is None else _words(words)
+    key = jax.random.key(seed)
+    rows = recall_words(opened.study, state.chip, asked, flip, samples, key)
+    if as_json:
+        _print_json({"flip": flip, "samples": samples, "words": rows})
+    else:
+        _results.print(words_table(rows, flip))
+
+
+def _complete(run: BrailleRun, as_json: bool) -> None:
+    """Train to the end, test, draw, and show."""
+    _train(run)
+    try:
+        with _messages.status("testing, and drawing"):
+            scores = run.evaluate()
+            figures = run_pictures(run)
+            save_run_figures(figures, run.folder.figures, run.study.description.name)
+            summary = run.finish(scores)
+    except KeyboardInterrupt:
+        raise _StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
+    _show(summary, as_json)
+
+
+def _train(run: BrailleRun) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_messages) as progress:
+        task = progress.add_task("training", total=run.study.config.steps, state="compiling")
+        step = None
+        try:
+            for entry in run.train():
+                step = entry["step"]
+                state = (
+                    f"loss {entry['cost']:.2f}, exact words {100 * entry['exact']:.1f} %, "
+                    f"{entry['pulses']:,} pulses"
+                )
+                progress.update(task, completed=step, state=state)
+        except KeyboardInterrupt:
+            at = "" if step is None else f" at step {step}"
+            raise _StoppedError(f"stopped{at}; go on with: {_resume_command(run)}") from None
+
+
+def _resume_command(run: BrailleRun) -> str:
+    return f"madem resume {run.folder.path}"
+
+
+def _show(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json(summary)
+        return
+    _results.print(recall_table(summary))
+    unsettled = 1 - min(summary["settled"])
+    _results.print(
+        f"{summary['pulses']:,} pulses, {summary['reads']:,} device reads, "
+        f"{summary['seconds']:.1f} s of training; up to {100 * unsettled:.0f} % of recalls had not "
+        "settled at the sweep limit and were averaged over their last sweeps"
+    )
+    _results.print(f"run folder: {summary['run']}", soft_wrap=True)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value))  # noqa: T201
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Words of an option: a list, or a file that holds one."""
+    if Path(text).is_file():
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--words {text}: cannot be read ({error})") from error
+        return tuple(text.split())
+    return tuple(word.strip() for word in text.split(","))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise InputError(f"--hidden {text}: give whole numbers, such as 63 or 40,40") from None
+    return () if sizes == (0,) else sizes
+
+
+def _keep_compiled_programs() -> None:
+    """Keep what JAX compiles in the user's cache folder: the second start is a fast one."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", platformdirs.user_cache_dir("madem"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _fail(error: MademError, status: int) -> NoReturn:
+    _messages.print(f"madem: {error}", style="bold red", markup=False, soft_wrap=True)
+    sys.exit(status)

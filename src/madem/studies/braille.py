@@ -1,0 +1,128 @@
+"""The nine names: train a chip to reconstruct words in Braille from distorted ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from madem import training
+from madem._checks import InputError
+from madem.chips import AbstractChip, ChipDescription, Limits, Mapping, fabricate
+from madem.data import DOTS_PER_CELL, Flip, WordBatches, encode
+from madem.learning import AccumulateAndProgram, Centred, Effort
+from madem.networks import (
+    AbstractNetwork,
+    AssociativeMemory,
+    LayeredHopfield,
+    SquaredError,
+    check_fit,
+)
+from madem.relaxation import Sweeps
+from madem.studies.braille_config import BrailleConfig
+from madem.studies.recall import Recall
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stretch of training."""
+
+    state: training.TrainingState
+    """Where training stands."""
+    entry: dict[str, float | int]
+    """Means over the stretch; `pulses` and `reads` are its sums."""
+
+
+class BrailleStudy:
+    """Everything that a configuration and a chip's description determine; keeps no state.
+
+    Raises `InputError` if the network does not fit the chip.
+    """
+
+    def __init__(self, config: BrailleConfig, description: ChipDescription):
+        self.config = config
+        self.description = description
+        self.dots = encode(config.words)
+        self.network = _network(config, self.dots.shape[1])
+        _check_words_fit(self.network, description.limits, config)
+        self.learner = _learner(config, self.network)
+        self.batches = WordBatches(
+            jnp.asarray(self.dots), Flip(config.flip), config.batch, config.target
+        )
+        self.recall = Recall(
+            self.network,
+            Sweeps(config.recall_sweeps, config.tolerance, average=config.recall_sweeps // 3 or 1),
+            config.recalls,
+        )
+        chip_key, start_key, self._run_key, self.test_key = jax.random.split(
+            jax.random.key(config.seed), 4
+        )
+        self._chip_key, self._start_key = chip_key, start_key
+
+    @property
+    def cells(self) -> int:
+        """Braille cells of the longest word."""
+        return self.dots.shape[1] // DOTS_PER_CELL
+
+    def fabricate(self) -> AbstractChip:
+        """The chip as it comes from the fab."""
+        return fabricate(self.description, self._chip_key)
+
+    def begin(self) -> tuple[training.TrainingState, dict[str, int]]:
+        """Self-test the chip and write the first weights; what that took in pulses and reads."""
+        state, effort = self.begin_traced()
+        return state, {"pulses": int(effort.pulses), "reads": int(effort.reads)}
+
+    def begin_traced(self) -> tuple[training.TrainingState, Effort]:
+        """What `begin` does, traceable by JAX: its shapes are those of a checkpoint."""
+        return training.begin(
+            self.learner, self.fabricate(), self.config.first_weights, self._start_key
+        )
+
+    def train(self, state: training.TrainingState, stretch: int = 50) -> Iterator[Progress]:
+        """Train to the end, pausing every `stretch` steps."""
+        while (done := int(state.step)) < self.config.steps:
+            steps = min(stretch - done % stretch, self.config.steps - done)
+            state, record = training.train(
+                self.learner, state, self.batches, jnp.int32(steps), self._run_key, most=stretch
+            )
+            yield Progress(state, {"step": done + steps, **training.summarise(record, steps)})
+
+
+def _network(config: BrailleConfig, dots: int) -> AbstractNetwork:
+    mapping = Mapping(config.weight_max)
+    if config.network == "associative":
+        return AssociativeMemory(visible=dots, hidden=config.hidden[0], mapping=mapping)
+    return LayeredHopfield(sizes=(dots, *config.hidden, dots), mapping=mapping)
+
+
+def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learner:
+    rate = optax.cosine_decay_schedule(
+        config.rate, config.steps, alpha=config.final_rate / config.rate
+    )
+    return training.Learner(
+        network=network,
+        rule=Centred(
+            beta=config.beta,
+            free=Sweeps(config.free_sweeps, config.tolerance, average=3),
+            nudged=Sweeps(config.nudged_sweeps, config.tolerance, average=3),
+            loss=SquaredError(),
+        ),
+        optimiser=optax.chain(
+            optax.add_decayed_weights(config.decay), optax.scale_by_learning_rate(rate)
+        ),
+        programmer=AccumulateAndProgram(threshold=config.threshold),
+    )
+
+
+def _check_words_fit(network: AbstractNetwork, limits: Limits, config: BrailleConfig) -> None:
+    """Say it in words and letters where the words are what does not fit."""
+    most = min(limits.rows - 1, limits.columns) // DOTS_PER_CELL
+    longest = max(config.words, key=len)
+    if len(longest) > most:
+        raise InputError(
+            f"the word {longest!r} has {len(longest)} letters and an array of {limits.rows} × "
+            f"{limits.columns} holds {most}; use shorter words or a chip with larger arrays"
+        )
+    check_fit(network, limits)

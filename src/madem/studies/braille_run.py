@@ -1,0 +1,118 @@
+"""A run of the nine names on disk: begun, trained with checkpoints, stopped, taken up again."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+import madem
+from madem._checks import InputError
+from madem._files import replacing
+from madem.chips import load_chip, parse_chip
+from madem.studies.braille import BrailleStudy
+from madem.studies.braille_config import BrailleConfig
+from madem.studies.recall import RecallScores, measure_recall
+from madem.studies.run_folder import RunFolder
+from madem.training import TrainingState
+
+
+class BrailleRun:
+    """A run and its folder; make one with `create` or `open`."""
+
+    def __init__(self, folder: RunFolder, study: BrailleStudy):
+        self.folder = folder
+        self.study = study
+
+    @classmethod
+    def create(cls, path: Path, config: BrailleConfig, chip: str) -> "BrailleRun":
+        """Begin a run in a new folder; `chip` is the text of the chip's description.
+
+        Raises `InputError` if the configuration, the chip or the path cannot be used; then
+        nothing is written.
+        """
+        study = BrailleStudy(config, parse_chip(chip))
+        folder = RunFolder.create(path, {"study": "braille", "braille": config.table()}, chip)
+        run = cls(folder, study)
+        started = time.perf_counter()
+        state, effort = study.begin()
+        header = {"step": 0, **effort, "seconds": time.perf_counter() - started}
+        with replacing(folder.first_reading) as file:
+            np.save(file, run.read(state))
+        folder.save_checkpoint(header, state)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "BrailleRun":
+        """Open the folder of a run, finished or stopped. Raises `InputError` as `RunFolder`."""
+        folder = RunFolder.open(path)
+        table = folder.config()
+        where = str(path / "config.toml")
+        if table.get("study") != "braille" or not isinstance(table.get("braille"), dict):
+            raise InputError(f"{where}: not a run of madem braille")
+        config = BrailleConfig.from_table(table["braille"], where)
+        return cls(folder, BrailleStudy(config, load_chip(folder.chip_path())))
+
+    def load(self) -> tuple[dict[str, Any], TrainingState]:
+        """Header (`step`, `pulses`, `reads`, `seconds`) and state of the last checkpoint."""
+        like, _ = eqx.filter_eval_shape(self.study.begin_traced)
+        return self.folder.load_checkpoint(like)
+
+    def train(self) -> Iterator[dict[str, Any]]:
+        """Train from the last checkpoint to the end; yields the metrics after each stretch.
+
+        Each stretch ends with a checkpoint. Metrics written after the last checkpoint by a run
+        that was cut off are dropped first.
+        """
+        header, state = self.load()
+        self.folder.keep_metrics_until(header["step"])
+        pulses, reads, seconds = header["pulses"], header["reads"], header["seconds"]
+        started = time.perf_counter()
+        for progress in self.study.train(state):
+            pulses += progress.entry["pulses"]
+            reads += progress.entry["reads"]
+            spent = seconds + time.perf_counter() - started
+            entry = {**progress.entry, "pulses": pulses, "reads": reads, "seconds": spent}
+            self.folder.add_metrics(entry)
+            totals = {name: entry[name] for name in header}
+            self.folder.save_checkpoint(totals, progress.state)
+            yield entry
+
+    def evaluate(self) -> RecallScores:
+        """Test the chip of the last checkpoint."""
+        _, state = self.load()
+        study = self.study
+        return measure_recall(
+            study.recall, state.chip, study.dots, study.config.samples, study.test_key
+        )
+
+    def finish(self, scores: RecallScores) -> dict[str, Any]:
+        """Write the result, and return it."""
+        header, _ = self.load()
+        config = self.study.config
+        summary = {
+            **scores.table(),
+            "pulses": header["pulses"],
+            "reads": header["reads"],
+            "seconds": header["seconds"],
+            "steps": header["step"],
+            "chip": self.study.description.name,
+            "network": config.network,
+            "hidden": list(config.hidden),
+            "words": list(config.words),
+            "seed": config.seed,
+            "run": str(self.folder.path),
+            "madem": madem.__version__,
+        }
+        self.folder.finish(summary)
+        return summary
+
+    def read(self, state: TrainingState) -> Float[np.ndarray, "arrays rows columns 2"]:
+        """Read every device of a chip, siemens."""
+        cells = jnp.ones(state.chip.limits.devices, bool)
+        return np.asarray(state.chip.read(cells, jax.random.fold_in(self.study.test_key, 1)))

@@ -1,0 +1,156 @@
+"""The loop: batch → phases → difference → pulses → chip.
+
+Training is a pure function of a state and a key. Step k draws from `fold_in(key, k)`, so a run
+that was stopped and taken up again is the run that never stopped, bit for bit.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from madem.chips import AbstractChip
+from madem.data import Batch
+from madem.learning import AbstractProgrammer, AbstractRule, Effort
+from madem.networks import AbstractNetwork, check_fit
+
+
+class Learner(eqx.Module):
+    """Who learns, and how."""
+
+    network: AbstractNetwork
+    """Which neurons sit at which lines."""
+    rule: AbstractRule
+    """From a batch to the gradient's estimate."""
+    optimiser: optax.GradientTransformation = eqx.field(static=True)
+    """From the gradient's estimate to the change wanted of the weights; digital."""
+    programmer: AbstractProgrammer
+    """From the change wanted to pulses."""
+
+
+class TrainingState(eqx.Module):
+    """Where training stands."""
+
+    chip: AbstractChip
+    """The chip."""
+    memory: PyTree[Array]
+    """What the programmer remembers."""
+    optimiser: PyTree[Array]
+    """What the optimiser remembers."""
+    step: Int[Array, ""]
+    """Steps made."""
+
+
+class Record(NamedTuple):
+    """What is noted of each step."""
+
+    cost: Float[Array, " steps"]
+    """Mean cost of the free outputs."""
+    exact: Float[Array, " steps"]
+    """Share of the batch whose free outputs all have the sign of their target."""
+    pulses: Int[Array, " steps"]
+    """Pulses applied."""
+    reads: Int[Array, " steps"]
+    """Single devices read."""
+    sweeps: Int[Array, " steps"]
+    """Sweeps of the free phase."""
+    residual: Float[Array, " steps"]
+    """Largest change of an activity in its last sweep."""
+    converged: Float[Array, " steps"]
+    """Share of the samples that came down to the tolerance."""
+
+
+@eqx.filter_jit
+def begin(
+    learner: Learner, chip: AbstractChip, spread: float, key: Key[Array, ""]
+) -> tuple[TrainingState, Effort]:
+    """Write small random weights (normal, standard deviation `spread`) to a chip.
+
+    Raises `InputError` if the network does not fit the chip.
+    """
+    check_fit(learner.network, chip.limits)
+    weight_key, write_key = jax.random.split(key)
+    pairs = learner.network.pairs(chip.limits)
+    weights = spread * jax.random.normal(weight_key, pairs.shape) * pairs
+    siemens = learner.network.mapping.siemens(chip)
+    programmed = learner.programmer.prepare(chip, siemens * weights, pairs, write_key)
+    state = TrainingState(
+        programmed.chip,
+        programmed.memory,
+        learner.optimiser.init(weights),
+        jnp.int32(0),
+    )
+    return state, programmed.effort
+
+
+@eqx.filter_jit
+def train(
+    learner: Learner,
+    state: TrainingState,
+    batches: Callable[[Key[Array, ""]], Batch],
+    steps: Int[Array, ""],
+    key: Key[Array, ""],
+    *,
+    most: int,
+) -> tuple[TrainingState, Record]:
+    """Make `steps` steps, at most `most` (the length of the record; compiled once for it).
+
+    `key` is that of the run, the same in each call.
+    """
+
+    def one(number: Array, carry: tuple[TrainingState, Record]):
+        state, record = carry
+        state, noted = _step(learner, state, batches, key)
+        return state, jax.tree.map(lambda all_, new: all_.at[number].set(new), record, noted)
+
+    shapes = jax.eval_shape(lambda: _step(learner, state, batches, key)[1])
+    record = jax.tree.map(lambda leaf: jnp.zeros((most,), leaf.dtype), shapes)
+    return jax.lax.fori_loop(0, jnp.minimum(steps, most), one, (state, record))
+
+
+def _step(
+    learner: Learner,
+    state: TrainingState,
+    batches: Callable[[Key[Array, ""]], Batch],
+    key: Key[Array, ""],
+) -> tuple[TrainingState, Record]:
+    """One batch."""
+    batch_key, rule_key, pulse_key = jax.random.split(jax.random.fold_in(key, state.step), 3)
+    batch = batches(batch_key)
+    lesson = learner.rule(learner.network, state.chip, batch.inputs, batch.targets, rule_key)
+    siemens = learner.network.mapping.siemens(state.chip)
+    weights = learner.programmer.weights(state.memory) / siemens
+    change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
+    change = jnp.asarray(change)
+    programmed = learner.programmer.apply(state.chip, state.memory, siemens * change, pulse_key)
+    right = jnp.all((lesson.output > 0) == (batch.targets > 0), axis=-1)
+    record = Record(
+        cost=jnp.mean(lesson.cost),
+        exact=jnp.mean(right, dtype=jnp.float32),
+        pulses=programmed.effort.pulses,
+        reads=programmed.effort.reads,
+        sweeps=lesson.free.sweeps,
+        residual=jnp.max(lesson.free.residual),
+        converged=jnp.mean(lesson.free.converged, dtype=jnp.float32),
+    )
+    state = TrainingState(programmed.chip, programmed.memory, optimiser, state.step + 1)
+    return state, record
+
+
+def summarise(record: Record, steps: int) -> dict[str, float | int]:
+    """Means and sums over the first `steps` of a record, as plain numbers."""
+    noted = {name: np.asarray(values[:steps]) for name, values in record._asdict().items()}
+    return {
+        "cost": float(noted["cost"].mean()),
+        "exact": float(noted["exact"].mean()),
+        "pulses": int(noted["pulses"].sum(dtype=np.int64)),
+        "reads": int(noted["reads"].sum(dtype=np.int64)),
+        "sweeps": float(noted["sweeps"].mean()),
+        "residual": float(noted["residual"].max()),
+        "converged": float(noted["converged"].mean()),
+    }
