@@ -216,12 +216,11 @@ def _print_json(value: dict[str, Any]) -> None:
 
 def _words(text: str) -> tuple[str, ...]:
     """Words of an option: a list, or a file that holds one."""
-    if Path(text).is_file():
-        try:
-            text = Path(text).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--words {text}: cannot be read ({error})") from error
-        return tuple(text.split())
+    try:
+        if Path(text).is_file():
+            return tuple(Path(text).read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError):
+        pass  # no file: a list may be longer than any path, and what is no text is no list either
     return tuple(word.strip() for word in text.split(","))
 
 

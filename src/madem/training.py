@@ -76,7 +76,7 @@ def begin(
     check_fit(learner.network, chip.limits)
     weight_key, write_key = jax.random.split(key)
     pairs = learner.network.pairs(chip.limits)
-    weights = spread * jax.random.normal(weight_key, pairs.shape) * pairs
+    weights = jnp.where(pairs, spread * jax.random.normal(weight_key, pairs.shape), 0.0)
     siemens = learner.network.mapping.siemens(chip)
     programmed = learner.programmer.prepare(chip, siemens * weights, pairs, write_key)
     state = TrainingState(

@@ -214,12 +214,9 @@ def _measure(entry: dataclasses.Field, value: Any, label: str) -> Any:
     unit = entry.metadata["unit"]
     if "tuple" not in str(entry.type):
         return _positive(_units.parse(value, unit, where=label), label)
-    _require(
-        value,
-        lambda v: isinstance(v, list) and len(v) == len(("low", "high")),
-        label,
-        f'give ["LOW {unit}", "HIGH"]',
-    )
+    example = _units.example(unit)
+    if not (isinstance(value, list) and len(value) == 2):  # noqa: PLR2004
+        raise InputError(f"{label} = {value!r}: give [low, high], such as [{example}, {example}]")
     low, high = (_positive(_units.parse(end, unit, where=label), label) for end in value)
     if low > high:
         raise InputError(f"{label}: {value[0]} lies above {value[1]}; give the lower end first")

@@ -29,9 +29,11 @@ class PulseResponse:
     ) -> tuple[Float[Array, "*devices"], Float[Array, "*devices"]]:
         """Typical rise and fall of devices at these conductances, siemens."""
         last = len(self.up) - 1
-        place = jnp.clip((conductance - self.g_min) / (self.g_max - self.g_min), 0.0, 1.0) * last
+        place = jnp.clip((conductance - self.g_min) / (self.g_max - self.g_min), 0.0, 1.0) * float(
+            last
+        )
         below = jnp.minimum(place.astype(jnp.int32), last - 1)
-        along = place - below
+        along = place - below.astype(place.dtype)
 
         def interpolate(steps: tuple[float, ...]) -> Array:
             table = jnp.asarray(steps)

@@ -108,7 +108,8 @@ def pair_pulses(
     its pair, its partner makes good as far as it reaches. No error, no pulse.
     """
     grow = (error > 0)[..., None]
-    up, down = _reach(limits, sensed, jnp.abs(error)[..., None])
+    size = jnp.abs(error)
+    up, down = _reach(limits, sensed, jnp.stack([size, size], -1))
     # For a weight to grow the first device rises and the second falls, and the reverse.
     rises = grow == jnp.array([True, False])
     count = jnp.where(rises, up.pulses, -down.pulses)
@@ -156,7 +157,7 @@ def _reach(
     """The best train of SET and the best of RESET pulses for moves by `error` siemens."""
 
     def move(step: Array, largest: float, room: Array) -> _Move:
-        count = jnp.clip(jnp.round(error / step), 1, limits.longest_train)
+        count = jnp.clip(jnp.round(error / step), 1.0, float(limits.longest_train))
         miss = jnp.abs(error - jnp.minimum(count * step, room))
         dead = step < _DEAD * largest
         return _Move(count.astype(jnp.int32), jnp.where(dead, jnp.inf, miss))

@@ -98,7 +98,7 @@ def _network(config: BrailleConfig, dots: int) -> AbstractNetwork:
 
 
 def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learner:
-    rate = optax.cosine_decay_schedule(
+    cosine = optax.cosine_decay_schedule(
         config.rate, config.steps, alpha=config.final_rate / config.rate
     )
     return training.Learner(
@@ -110,7 +110,8 @@ def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learne
             loss=SquaredError(),
         ),
         optimiser=optax.chain(
-            optax.add_decayed_weights(config.decay), optax.scale_by_learning_rate(rate)
+            optax.add_decayed_weights(config.decay),
+            optax.scale_by_learning_rate(lambda step: cosine(jnp.asarray(step, jnp.float32))),
         ),
         programmer=AccumulateAndProgram(threshold=config.threshold),
     )

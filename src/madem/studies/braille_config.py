@@ -20,7 +20,7 @@ class BrailleConfig:
 
     words: tuple[str, ...] = NINE_NAMES
     """What to learn; the nine names are our choice, the paper's are not public."""
-    flip: float = 0.28
+    flip: float = 0.3
     """Probability that a dot is flipped in training. Rather high: errors must be seen to be
     learned from."""
     network: str = "layered"
@@ -31,9 +31,9 @@ class BrailleConfig:
     """Batches to learn from."""
     seed: int = 0
     """Seed of the run, and of the chip: with another seed it is another chip."""
-    batch: int = 64
+    batch: int = 128
     """Words in a batch."""
-    rate: float = 0.04
+    rate: float = 0.06
     """Learning rate at the start, weight per unit of gradient; falls along a cosine."""
     final_rate: float = 0.002
     """Learning rate at the end."""

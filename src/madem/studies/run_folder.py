@@ -8,6 +8,7 @@ figures/      PNG
 summary.json  the result; there once the run is finished
 """
 
+import io
 import json
 import tomllib
 from collections.abc import Mapping
@@ -123,9 +124,10 @@ class RunFolder:
 
     def save_checkpoint(self, header: Mapping[str, Any], state: Any) -> None:
         """Put a checkpoint in place of the last. Raises `WriteError`, and keeps the last whole."""
+        leaves = io.BytesIO()
+        eqx.tree_serialise_leaves(leaves, state)
         with replacing(self._checkpoint) as file:
-            file.write(json.dumps(dict(header)).encode() + b"\n")
-            eqx.tree_serialise_leaves(file, state)
+            file.write(json.dumps(dict(header)).encode() + b"\n" + leaves.getbuffer())
 
     def load_checkpoint(self, like: Tree) -> tuple[dict[str, Any], Tree]:
         """Header and state of the last checkpoint; `like` gives the state's structure.

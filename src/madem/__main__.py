@@ -1,0 +1,5 @@
+"""`python -m madem`."""
+
+from madem.cli import main
+
+main()
