@@ -8,4 +8,4 @@ answers. The method is that of Yi, Kendall, Williams and Kumar, Nature Electroni
 (2023), doi 10.1038/s41928-022-00869-w.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"

@@ -137,7 +137,7 @@ def _draw_cells(
     axis.set_aspect("equal")
     axis.set_yticks([])
     axis.set_xticks([])
-    axis.set_xlim(-0.7, x.max() + 0.7)
+    axis.set_xlim(-0.7, x.max() + 2.2)
     axis.set_ylim(0.3 - _WORD_HEIGHT * words, 0.7)
     axis.spines[:].set_visible(False)
 
