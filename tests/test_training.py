@@ -106,6 +106,7 @@ def test_studies_come_from_their_seed_alone(study):
     [
         ({"flip": 0.5}, "flip is 0.5; give a probability between 0 and 0.5"),
         ({"network": "dense"}, "network is 'dense'; give one of layered, associative"),
+        ({"programming": "magic"}, "programming is 'magic'; give one of one-pulse, open-loop, "),
         ({"hidden": (5, 0)}, "hidden is"),
         ({"network": "associative", "hidden": (5, 5)}, "one size for an associative memory"),
         ({"steps": 0}, "steps is 0"),

@@ -83,6 +83,9 @@ def braille(
     hidden: Annotated[
         str, typer.Option(help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.")
     ] = ",".join(map(str, BrailleConfig.hidden)),
+    programming: Annotated[
+        str, typer.Option(help="`one-pulse`, `open-loop`, `write-verify` or `direct`.")
+    ] = BrailleConfig.programming,
     steps: Annotated[int, typer.Option(help="Batches to learn from.")] = BrailleConfig.steps,
     samples: Annotated[
         int, typer.Option(help="Words in the test at each flip probability.")
@@ -99,6 +102,7 @@ def braille(
         flip=flip,
         network=network,
         hidden=_sizes(hidden),
+        programming=programming,
         steps=steps,
         samples=samples,
         seed=seed,

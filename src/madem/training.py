@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from madem.chips import AbstractChip
 from madem.data import Batch
-from madem.learning import AbstractProgrammer, AbstractRule, Effort
+from madem.learning import AbstractProgrammer, AbstractRule, Effort, PairMemory
 from madem.networks import AbstractNetwork, check_fit
 
 
@@ -38,7 +38,7 @@ class TrainingState(eqx.Module):
 
     chip: AbstractChip
     """The chip."""
-    memory: PyTree[Array]
+    memory: PairMemory
     """What the programmer remembers."""
     optimiser: PyTree[Array]
     """What the optimiser remembers."""
@@ -124,7 +124,7 @@ def _step(
     batch = batches(batch_key)
     lesson = learner.rule(learner.network, state.chip, batch.inputs, batch.targets, rule_key)
     siemens = learner.network.mapping.siemens(state.chip)
-    weights = learner.programmer.weights(state.memory) / siemens
+    weights = state.memory.weights() / siemens
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
     change = jnp.asarray(change)
     programmed = learner.programmer.apply(state.chip, state.memory, siemens * change, pulse_key)

@@ -37,10 +37,11 @@ def no_effort() -> Effort:
 
 
 def effort_of(
-    counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"]
+    counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"] | None
 ) -> Effort:
-    """Effort of some pulses, and of reading some devices once."""
-    return Effort(jnp.sum(jnp.abs(counts)), jnp.sum(read, dtype=jnp.int32))
+    """Effort of some pulses, and of reading some devices once, or none."""
+    reads = jnp.int32(0) if read is None else jnp.sum(read, dtype=jnp.int32)
+    return Effort(jnp.sum(jnp.abs(counts)), reads)
 
 
 class Written(NamedTuple):

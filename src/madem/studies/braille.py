@@ -11,7 +11,7 @@ from madem import training
 from madem._checks import InputError
 from madem.chips import AbstractChip, ChipDescription, Limits, Mapping, fabricate
 from madem.data import DOTS_PER_CELL, Flip, WordBatches, encode
-from madem.learning import AccumulateAndProgram, Centred, Effort
+from madem.learning import Centred, Effort
 from madem.networks import (
     AbstractNetwork,
     AssociativeMemory,
@@ -20,7 +20,7 @@ from madem.networks import (
     check_fit,
 )
 from madem.relaxation import Sweeps
-from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
 from madem.studies.recall import Recall
 
 
@@ -113,7 +113,7 @@ def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learne
             optax.add_decayed_weights(config.decay),
             optax.scale_by_learning_rate(lambda step: cosine(jnp.asarray(step, jnp.float32))),
         ),
-        programmer=AccumulateAndProgram(threshold=config.threshold),
+        programmer=PROGRAMMERS[config.programming],
     )
 
 

@@ -9,9 +9,19 @@ from typing import Any
 
 from madem._checks import InputError
 from madem.data import NINE_NAMES, check_words
+from madem.learning import AccumulateAndProgram, DirectPulses, OpenLoop, WriteVerify
 
 NETWORKS = ("layered", "associative")
 """Kinds of network that learn words."""
+
+PROGRAMMERS = {
+    "one-pulse": AccumulateAndProgram(threshold=0.04),
+    # Reckoned steps are uncertain: fewer, larger ones do best.
+    "open-loop": AccumulateAndProgram(threshold=0.15, writer=OpenLoop()),
+    "write-verify": AccumulateAndProgram(threshold=0.04, writer=WriteVerify(tries=4)),
+    "direct": DirectPulses(),
+}
+"""Ways from a wanted change to pulses."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +69,9 @@ class BrailleConfig:
     that the network has all but decided for are settled by the second."""
     tolerance: float = 1e-3
     """Largest change of an activity in a sweep at which a state counts as settled."""
-    threshold: float = 0.04
-    """Change at which a pair is pulsed, as a fraction of the conductance range."""
+    programming: str = "one-pulse"
+    """How wanted changes become pulses: `one-pulse` (and a reading), `open-loop` (no reading),
+    `write-verify` (up to 4 tries), `direct` (by chance, no digital sum)."""
     samples: int = 10_000
     """Words in the test at each flip probability."""
 
@@ -68,6 +79,12 @@ class BrailleConfig:
         check_words(self.words)
         _require(0 < self.flip < 0.5, "flip", self.flip, "a probability between 0 and 0.5")  # noqa: PLR2004
         _require(self.network in NETWORKS, "network", self.network, f"one of {', '.join(NETWORKS)}")
+        _require(
+            self.programming in PROGRAMMERS,
+            "programming",
+            self.programming,
+            f"one of {', '.join(PROGRAMMERS)}",
+        )
         _require(all(size > 0 for size in self.hidden), "hidden", self.hidden, "sizes from 1 up")
         _require(
             self.network == "layered" or len(self.hidden) == 1,
@@ -83,7 +100,7 @@ class BrailleConfig:
             _require(0 < getattr(self, name) < 1, name, getattr(self, name), "between 0 and 1")
         for name in ("rate", "weight_max"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("final_rate", "decay", "first_weights", "tolerance", "threshold"):
+        for name in ("final_rate", "decay", "first_weights", "tolerance"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
 
     def table(self) -> dict[str, Any]:

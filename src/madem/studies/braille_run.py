@@ -104,6 +104,7 @@ class BrailleRun:
             "chip": self.study.description.name,
             "network": config.network,
             "hidden": list(config.hidden),
+            "programming": config.programming,
             "words": list(config.words),
             "seed": config.seed,
             "run": str(self.folder.path),

@@ -1,0 +1,50 @@
+"""Programming without any digital sum: changes become pulses by chance, at once."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from madem.chips import AbstractChip
+from madem.learning.pair_memory import FirstWeights, PairMemory
+from madem.learning.programming import AbstractProgrammer, Programmed
+from madem.learning.writers import reckon
+from madem.learning.writing import effort_of, pair_pulses, weights_of
+
+
+class DirectPulses(AbstractProgrammer):
+    """Pulse each pair with the probability that makes the expected change the wanted one.
+
+    Open loop, and nothing is stored but where pulses should have brought each device. The pulse
+    is the one that typically moves least; a change of a tenth of its step pulses one time in ten.
+    Stochastic pulses as in Gokmen and Vlasov, Front. Neurosci. 10, 333 (2016), whose coincidences
+    do the same in hardware.
+    """
+
+    first: FirstWeights = eqx.field(static=True, default=FirstWeights())
+    """What comes before training."""
+
+    def apply(
+        self,
+        chip: AbstractChip,
+        memory: PairMemory,
+        change: Float[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> Programmed:
+        """Draw who is pulsed, and pulse; see `AbstractProgrammer.apply`."""
+        draw_key, pulse_key = jax.random.split(key)
+        limits = chip.limits
+        target = memory.wanting(limits, change)
+        wanted = target - weights_of(memory.sensed)
+        # The train for the wanted change at least one pulse long: its expected step is what
+        # the chance is measured by.
+        counts = pair_pulses(limits, wanted, memory.sensed, memory.healthy)
+        step = jnp.abs(weights_of(reckon(limits, memory.sensed, counts) - memory.sensed))
+        chance = jnp.abs(wanted) / jnp.maximum(step, 1e-6 * limits.g_range)
+        drawn = jax.random.uniform(draw_key, chance.shape) < chance
+        counts = jnp.where(drawn[..., None], counts, 0)
+        sensed = reckon(limits, memory.sensed, counts)
+        # Nothing is left pending: what chance did not pulse is forgotten.
+        memory = memory.after(sensed, weights_of(sensed))
+        effort = effort_of(counts, None)
+        return Programmed(chip.program(counts, pulse_key), memory, effort)

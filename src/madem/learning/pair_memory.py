@@ -1,0 +1,106 @@
+"""What a programmer knows of each pair: what switches, what it last read, what is still wanted."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from madem.chips import AbstractChip, Limits
+from madem.learning.self_test import self_test
+from madem.learning.writing import Effort, read_devices, weights_of, write_pairs
+
+
+class PairMemory(eqx.Module):
+    """What is known of each pair and wanted of it."""
+
+    pairs: Bool[Array, "arrays rows columns"]
+    """Pairs in use."""
+    healthy: Bool[Array, "arrays rows columns 2"]
+    """Devices that switch, by self-test."""
+    sensed: Float[Array, "arrays rows columns 2"]
+    """Last reading of each device, or what pulses since should have made of it, siemens."""
+    pending: Float[Array, "arrays rows columns"]
+    """Change wanted and not yet written, siemens, signed."""
+
+    def weights(self) -> Float[Array, "arrays rows columns"]:
+        """Signed conductances, written or pending, siemens."""
+        return weights_of(self.sensed) + self.pending
+
+    def wanting(
+        self, limits: Limits, change: Float[Array, "arrays rows columns"]
+    ) -> Float[Array, "arrays rows columns"]:
+        """Signed conductances after a further `change` (siemens), within what pairs can hold."""
+        return self.within_reach(limits, jnp.where(self.pairs, self.weights() + change, 0.0))
+
+    def within_reach(
+        self, limits: Limits, weights: Float[Array, "arrays rows columns"]
+    ) -> Float[Array, "arrays rows columns"]:
+        """Cut weights to what pairs can hold: a stuck device takes one side away, or half."""
+        margin = 0.05 * limits.g_range
+        low = jnp.where(self.healthy, limits.g_min + margin, self.sensed)
+        high = jnp.where(self.healthy, limits.g_max - margin, self.sensed)
+        return jnp.clip(weights, low[..., 0] - high[..., 1], high[..., 0] - low[..., 1])
+
+    def after(
+        self,
+        sensed: Float[Array, "arrays rows columns 2"],
+        target: Float[Array, "arrays rows columns"],
+    ) -> "PairMemory":
+        """What is known once devices show `sensed` and pairs should stand at `target`."""
+        return PairMemory(self.pairs, self.healthy, sensed, target - weights_of(sensed))
+
+
+class FirstWrite(NamedTuple):
+    """A chip that holds its first weights."""
+
+    chip: AbstractChip
+    """The chip."""
+    memory: PairMemory
+    """What is known of it."""
+    effort: Effort
+    """What it took."""
+
+
+@dataclass(frozen=True)
+class FirstWeights:
+    """What comes before training: self-test, then first weights by write-verify.
+
+    A pair with a stuck device starts at zero weight (a stuck device alone is a weight of up to
+    the whole range, many times a normal one): its partner is set equal to it.
+    """
+
+    tolerance: float = 0.025
+    """Error at which a pair is left, as a fraction of the conductance range."""
+    rounds: int = 40
+    """Most pulses (or trains) to a pair."""
+
+    def __call__(
+        self,
+        chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
+        pairs: Bool[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> FirstWrite:
+        """Test the devices of `pairs`, and write `weights` (siemens, signed)."""
+        test_key, write_key, read_key = jax.random.split(key, 3)
+        tested = self_test(chip, pairs, test_key)
+        memory = PairMemory(pairs, tested.healthy, tested.sensed, jnp.zeros(pairs.shape))
+        target = jnp.where(tested.healthy.all(-1), weights, 0.0)
+        target = memory.within_reach(chip.limits, target)
+        written = write_pairs(
+            tested.chip,
+            target,
+            tested.sensed,
+            pairs,
+            tested.healthy,
+            tolerance=self.tolerance * chip.limits.g_range,
+            rounds=self.rounds,
+            key=write_key,
+        )
+        cells = jnp.stack([pairs, pairs], -1)
+        settled, reading = read_devices(written.chip, cells, 1, read_key)
+        memory = memory.after(jnp.where(cells, settled, 0.0), jnp.where(pairs, target, 0.0))
+        return FirstWrite(written.chip, memory, tested.effort + written.effort + reading)
