@@ -4,6 +4,7 @@ All of it touches a chip through `AbstractChip` alone: what it can apply, what i
 """
 
 from madem.learning.accumulate import AccumulateAndProgram
+from madem.learning.calibration import CalibratedChip, calibrate_offsets
 from madem.learning.direct import DirectPulses
 from madem.learning.pair_memory import FirstWeights, PairMemory
 from madem.learning.phases import Phases, centred_phases
@@ -18,6 +19,7 @@ __all__ = [
     "AbstractRule",
     "AbstractWriter",
     "AccumulateAndProgram",
+    "CalibratedChip",
     "Centred",
     "DirectPulses",
     "Effort",
@@ -30,6 +32,7 @@ __all__ = [
     "Programmed",
     "SelfTest",
     "WriteVerify",
+    "calibrate_offsets",
     "centred_phases",
     "mean_products",
     "pair_pulses",
