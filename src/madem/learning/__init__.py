@@ -3,31 +3,45 @@
 All of it touches a chip through `AbstractChip` alone: what it can apply, what it can sense.
 """
 
-from madem.learning.phases import Phases, centred_phases
+from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
+from madem.learning.nudging import Centred, ManyPoint, OneSided
+from madem.learning.phases import Phases, run_phases
 from madem.learning.programming import (
     AbstractProgrammer,
     AccumulateAndProgram,
     PairMemory,
     Programmed,
 )
-from madem.learning.rules import AbstractRule, Centred, Lesson, mean_products
+from madem.learning.rules import (
+    AbstractDifferenceRule,
+    AbstractRule,
+    Contrast,
+    Lesson,
+    mean_products,
+)
 from madem.learning.self_test import SelfTest, self_test
 from madem.learning.writing import Effort, pair_pulses, weights_of, write_devices, write_pairs
 
 __all__ = [
+    "AbstractDifferenceRule",
     "AbstractProgrammer",
     "AbstractRule",
     "AccumulateAndProgram",
     "Centred",
+    "Contrast",
+    "ContrastiveHebbian",
+    "CoupledLearning",
     "Effort",
     "Lesson",
+    "ManyPoint",
+    "OneSided",
     "PairMemory",
     "Phases",
     "Programmed",
     "SelfTest",
-    "centred_phases",
     "mean_products",
     "pair_pulses",
+    "run_phases",
     "self_test",
     "weights_of",
     "write_devices",
