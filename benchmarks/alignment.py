@@ -33,6 +33,7 @@ from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 
 BATCHES = 32
+BACK = 20  # steps back of in-situ backpropagation: to the end it diverges on noisy activities
 LOSSES = {"squared error": SquaredError(), "cross-entropy": CrossEntropy()}
 KEY = jax.random.key(123)
 
@@ -47,6 +48,7 @@ def rules(loss, average):
     return {
         "one-sided +0.3": OneSided(0.3, **phases),
         "one-sided -0.3": OneSided(-0.3, **phases),
+        "centred 0.1": Centred(0.1, **phases),
         "centred 0.3": Centred(0.3, **phases),
         "centred 0.6": Centred(0.6, **phases),
         "4-point 0.6": ManyPoint(0.6, **phases),
@@ -86,7 +88,7 @@ def in_situ(loss, free, network, chip, twin, batches, key):
         drive = network.drive(chip, batch.inputs, drive_key)
         rest = network.rest(len(batch.inputs))
         state = free(network, chip, rest, drive, None, free_key).state
-        return model_gradient(network, twin, loss, batch.inputs, batch.targets, state)
+        return model_gradient(network, twin, loss, batch.inputs, batch.targets, state, BACK)
 
     return over_batches(backpropagated, batches, BATCHES, key)
 
@@ -125,7 +127,9 @@ def rows(study, state, averages):
         rest = Sweeps(300, 1e-5)
         settled = {"free": rest, "nudged": rest, "loss": loss}
         still = functools.partial(estimates, network=network, batches=batches, key=KEY)
-        yield row("centred 0.3, no noise", still(Centred(0.3, **settled), chip=quiet(chip)), 0)
+        for beta in (0.01, 0.03, 0.1, 0.3):
+            found = still(Centred(beta, **settled), chip=quiet(chip))
+            yield row(f"centred {beta}, no noise", found, 0)
         yield row(
             "in-situ backprop, no noise",
             in_situ(loss, rest, network, quiet(chip), twin, batches, KEY),

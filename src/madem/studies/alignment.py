@@ -131,13 +131,16 @@ def model_gradient(
     inputs: Float[Array, "batch inputs"],
     targets: Float[Array, "batch outputs"],
     state: tuple[Float[Array, "batch _"], ...],
+    steps: int | None = None,
 ) -> Float[Array, "arrays rows columns"]:
     """∂C/∂W by the energy E of an ideal `twin`, at activities that a real chip settled at.
 
         dC/dW = −Cₛ Eₛₛ⁻¹ E_sW
 
     It is what backpropagation makes of a chip in situ: true activities, and a model of all else.
-    At the twin's own settled activities it is the twin's exact gradient.
+    At the twin's own settled activities it is the twin's exact gradient. Noisy activities need
+    not be stable in the model, and Eₛₛ may come near singular: with `steps`, errors travel back
+    so many times over every array instead (recurrent backpropagation, Almeida 1987; Pineda 1987).
     """
     siemens = network.mapping.siemens(twin)
     none = jnp.zeros(twin.conductance.shape[:-1])
@@ -153,7 +156,14 @@ def model_gradient(
     def pull(flat: Array, inputs: Array, targets: Array) -> Array:
         """Eₛₛ⁻¹ Cₛ of one sample."""
         slope = jax.grad(_cost)(flat, unravel, network, loss, targets)
-        return jnp.linalg.solve(jax.hessian(energy)(flat, none, inputs), slope)
+        hessian = jax.hessian(energy)(flat, none, inputs)
+        if steps is None:
+            return jnp.linalg.solve(hessian, slope)
+
+        def back(_, pulled: Array) -> Array:
+            return pulled - (hessian @ pulled - slope) / jnp.diagonal(hessian)
+
+        return jax.lax.fori_loop(0, steps, back, jnp.zeros_like(slope))
 
     pulls = jax.vmap(pull)(flat, inputs, targets) / len(inputs)
 
