@@ -33,7 +33,8 @@ def problem(network, spread=0.05, samples=8):
     chip = with_weights(chip, network.mapping.siemens(chip) * weights)
     dots = jnp.asarray(encode(NINE_NAMES)[:, : network.inputs], normal.dtype)
     batch = WordBatches(dots, Flip(0.2), samples, 0.9)(jax.random.key(2))
-    return chip, Batch(*(jnp.asarray(part, normal.dtype) for part in batch[:2]), batch.words)
+    inputs, targets = (jnp.asarray(part, normal.dtype) for part in batch[:2])
+    return chip, Batch(inputs, targets, batch.words)
 
 
 def of_cost(loss):

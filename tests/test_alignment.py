@@ -7,7 +7,7 @@ import pytest
 
 from chips_for_tests import QUIET, alter
 from gradients_for_tests import KEY, SETTLE, implicit_gradient, of_cost, problem
-from madem.chips import Mapping, fabricate, load_chip
+from madem.chips import Mapping, SimulatedChip, fabricate, load_chip
 from madem.learning import Centred
 from madem.networks import AssociativeMemory, CrossEntropy, LayeredHopfield, SquaredError
 from madem.relaxation import Sweeps
@@ -111,9 +111,10 @@ def test_the_centred_rule_follows_a_real_chip_better_than_backpropagation_throug
     study = BrailleStudy(config, load_chip("taox-64"))
     state, _ = study.begin()
     network, chip, loss = study.network, state.chip, SquaredError()
+    assert isinstance(chip, SimulatedChip)
     twin = ideal_twin(chip, study.learner.programmer.weights(state.memory))
     sweeps = Sweeps(13, 1e-3, average=10)
-    rule = Centred(0.1, free=sweeps, nudged=sweeps, loss=loss)
+    rule = Centred(beta=0.1, free=sweeps, nudged=sweeps, loss=loss)
 
     def measure(batch, key):
         learned = rule(network, chip, batch.inputs, batch.targets, key)

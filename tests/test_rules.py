@@ -63,7 +63,9 @@ class Row:
 # One row a rule: it inherits every test of this table.
 RULES = {
     "one-sided, towards": Row(OneSided, order=1, cosine=0.995),
-    "one-sided, away": Row(lambda beta, **rest: OneSided(-beta, **rest), order=1, cosine=0.995),
+    "one-sided, away": Row(
+        lambda beta, **rest: OneSided(beta=-beta, **rest), order=1, cosine=0.995
+    ),
     "centred": Row(Centred, order=2),
     "4-point": Row(ManyPoint, order=4, strength=0.5),
     "contrastive Hebbian": Row(
@@ -164,7 +166,7 @@ def test_contrastive_hebbian_descends_the_energy_that_clamping_costs(network):
 
 @pytest.mark.parametrize("points", [2, 4, 6, 8])
 def test_many_points_are_exact_for_polynomials_of_their_order(points):
-    rule = ManyPoint(0.4, Sweeps(1), Sweeps(1), points=points)
+    rule = ManyPoint(beta=0.4, free=Sweeps(1), nudged=Sweeps(1), points=points)
     nudges = rule.nudges(jnp.zeros((1, 1)), jnp.zeros((1, 1)))
     betas = np.array([float(nudge.beta[0, 0]) for nudge in nudges], np.float64)
     weights = -np.array(rule.contrast.nudged) / rule.contrast.scale
@@ -175,10 +177,10 @@ def test_many_points_are_exact_for_polynomials_of_their_order(points):
 
 def test_special_cases_are_the_rules_that_they_name():
     chip, batch = problem(LAYERED, 0.15)
-    phases = {"free": SETTLE, "nudged": SETTLE}
+    both = {"free": SETTLE, "nudged": SETTLE, "loss": CrossEntropy()}
     for special, general in (
-        (Centred(0.2, **phases), ManyPoint(0.2, **phases, points=2)),
-        (ContrastiveHebbian(**phases), CoupledLearning(1.0, **phases)),
+        (Centred(beta=0.2, **both), ManyPoint(beta=0.2, points=2, **both)),
+        (ContrastiveHebbian(**both), CoupledLearning(eta=1.0, **both)),
     ):
         np.testing.assert_allclose(
             lesson(special, LAYERED, chip, batch).gradient,
@@ -220,11 +222,23 @@ def test_every_rule_learns_three_words(row):
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda **rest: OneSided(0.0, **rest), "OneSided: beta is 0.0; give a strength of 0 < |β|"),
-        (lambda **rest: Centred(-0.3, **rest), "Centred: beta is -0.3; give a strength of 0 < β"),
-        (lambda **rest: ManyPoint(1.5, **rest), "ManyPoint: beta is 1.5"),
-        (lambda **rest: ManyPoint(0.3, points=3, **rest), "ManyPoint: points is 3; give 2, 4, 6"),
-        (lambda **rest: CoupledLearning(1.1, **rest), "CoupledLearning: eta is 1.1; give a share"),
+        (
+            lambda **rest: OneSided(beta=0.0, **rest),
+            "OneSided: beta is 0.0; give a strength of 0 < |β|",
+        ),
+        (
+            lambda **rest: Centred(beta=-0.3, **rest),
+            "Centred: beta is -0.3; give a strength of 0 < β",
+        ),
+        (lambda **rest: ManyPoint(beta=1.5, **rest), "ManyPoint: beta is 1.5"),
+        (
+            lambda **rest: ManyPoint(beta=0.3, points=3, **rest),
+            "ManyPoint: points is 3; give 2, 4, 6",
+        ),
+        (
+            lambda **rest: CoupledLearning(eta=1.1, **rest),
+            "CoupledLearning: eta is 1.1; give a share",
+        ),
     ],
 )
 def test_settings_without_meaning_are_refused(make, problem):
