@@ -11,6 +11,7 @@ from madem._checks import InputError
 from madem.chips import Mapping, fabricate
 from madem.networks import (
     AssociativeMemory,
+    Clamp,
     CrossEntropy,
     LayeredHopfield,
     Nudge,
@@ -67,6 +68,19 @@ def test_energy_never_rises_along_an_ideal_relaxation(network, loss, beta):
         energies, _ = energy_per_sweep(network, chip, state, drive, nudge, 30, KEY)
         assert (jnp.diff(energies, axis=0) <= 2e-5).all()
         assert (energies[-1] < energies[0] - 1e-3).all()
+
+
+def test_energy_never_rises_with_clamped_outputs(network):
+    chip = quiet_chip(network, 0.8)
+    inputs, targets = inputs_and_targets(network)
+    drive = network.drive(chip, inputs, KEY)
+    clamp = Clamp(targets)
+    # From the first sweep on, after which the outputs are where they are held.
+    state = network.sweep(chip, network.rest(BATCH), drive, clamp, KEY)
+    assert (network.output(state) == targets).all()
+    energies, state = energy_per_sweep(network, chip, state, drive, clamp, 30, KEY)
+    assert (jnp.diff(energies, axis=0) <= 2e-5).all()
+    assert (network.output(state) == targets).all()
 
 
 @pytest.mark.parametrize("loss", [None, *LOSSES], ids=["free", "squared error", "cross-entropy"])

@@ -5,27 +5,41 @@ All of it touches a chip through `AbstractChip` alone: what it can apply, what i
 
 from madem.learning.accumulate import AccumulateAndProgram
 from madem.learning.calibration import CalibratedChip, calibrate_offsets
+from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
 from madem.learning.direct import DirectPulses
+from madem.learning.nudging import Centred, ManyPoint, OneSided
 from madem.learning.pair_memory import FirstWeights, PairMemory
-from madem.learning.phases import Phases, centred_phases
+from madem.learning.phases import Phases, run_phases
 from madem.learning.programming import AbstractProgrammer, Programmed
-from madem.learning.rules import AbstractRule, Centred, Lesson, mean_products
+from madem.learning.rules import (
+    AbstractDifferenceRule,
+    AbstractRule,
+    Contrast,
+    Lesson,
+    mean_products,
+)
 from madem.learning.self_test import SelfTest, self_test
 from madem.learning.writers import AbstractWriter, OnePulse, OpenLoop, WriteVerify
 from madem.learning.writing import Effort, pair_pulses, weights_of, write_devices, write_pairs
 
 __all__ = [
+    "AbstractDifferenceRule",
     "AbstractProgrammer",
     "AbstractRule",
     "AbstractWriter",
     "AccumulateAndProgram",
     "CalibratedChip",
     "Centred",
+    "Contrast",
+    "ContrastiveHebbian",
+    "CoupledLearning",
     "DirectPulses",
     "Effort",
     "FirstWeights",
     "Lesson",
+    "ManyPoint",
     "OnePulse",
+    "OneSided",
     "OpenLoop",
     "PairMemory",
     "Phases",
@@ -33,9 +47,9 @@ __all__ = [
     "SelfTest",
     "WriteVerify",
     "calibrate_offsets",
-    "centred_phases",
     "mean_products",
     "pair_pulses",
+    "run_phases",
     "self_test",
     "weights_of",
     "write_devices",

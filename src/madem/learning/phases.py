@@ -1,5 +1,6 @@
-"""The phases of activity-difference learning: one free, two nudged."""
+"""The phases of activity-difference learning: one free, and any number nudged."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip
-from madem.networks import AbstractLoss, AbstractNetwork, Nudge
+from madem.networks import AbstractNetwork, AbstractNudge
 from madem.relaxation import Relaxed, Sweeps
 
 
@@ -16,45 +17,45 @@ class Phases(NamedTuple):
 
     free: Relaxed
     """Without a nudge."""
-    towards: Relaxed
-    """Nudged towards the target, strength +β."""
-    away: Relaxed
-    """Nudged away from it, strength −β."""
+    nudged: tuple[Relaxed, ...]
+    """With each nudge."""
 
 
-def centred_phases(
+def run_phases(
     network: AbstractNetwork,
     chip: AbstractChip,
     inputs: Float[Array, "batch inputs"],
-    targets: Float[Array, "batch outputs"],
+    nudges: Callable[[Float[Array, "batch outputs"]], tuple[AbstractNudge, ...]],
     *,
-    loss: AbstractLoss,
-    beta: float,
     free: Sweeps,
     nudged: Sweeps,
     key: Key[Array, ""],
 ) -> Phases:
-    """Relax free from rest, then nudged by +`beta` and −`beta` from where the free phase ended."""
+    """Relax free from rest, then with each nudge from where the free phase ended.
+
+    `nudges` makes the nudges from the free outputs; all of one kind, so that they relax as one
+    batch, whose noise is drawn for each of them anew.
+    """
     drive_key, free_key, nudged_key = jax.random.split(key, 3)
     batch = len(inputs)
     drive = network.drive(chip, inputs, drive_key)
     settled = free(network, chip, network.rest(batch), drive, None, free_key)
+    each = nudges(network.output(settled.state))
 
-    # Both nudged phases relax as one batch: they differ in the sign of β alone.
-    def twice(array: Array) -> Array:
-        return jnp.concatenate([array, array])
+    def repeat(array: Array) -> Array:
+        return jnp.concatenate([array] * len(each))
 
-    strength = jnp.concatenate([jnp.full((batch, 1), beta), jnp.full((batch, 1), -beta)])
-    nudge = Nudge(loss, twice(targets), strength)
-    start = jax.tree.map(twice, settled.state)
-    both = nudged(network, chip, start, twice(drive), nudge, nudged_key)
+    nudge = jax.tree.map(lambda *arrays: jnp.concatenate(arrays), *each)
+    start = jax.tree.map(repeat, settled.state)
+    together = nudged(network, chip, start, repeat(drive), nudge, nudged_key)
 
-    def half(part: slice) -> Relaxed:
+    def part(number: int) -> Relaxed:
+        rows = slice(number * batch, (number + 1) * batch)
         return Relaxed(
-            tuple(layer[part] for layer in both.state),
-            both.residual[part],
-            both.sweeps,
-            both.converged[part],
+            tuple(layer[rows] for layer in together.state),
+            together.residual[rows],
+            together.sweeps,
+            together.converged[rows],
         )
 
-    return Phases(settled, half(slice(None, batch)), half(slice(batch, None)))
+    return Phases(settled, tuple(part(number) for number in range(len(each))))

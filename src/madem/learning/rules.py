@@ -10,9 +10,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from madem._checks import InputError
 from madem.chips import AbstractChip, Limits
-from madem.learning.phases import centred_phases
-from madem.networks import AbstractLoss, AbstractNetwork, CrossEntropy
+from madem.learning.phases import run_phases
+from madem.networks import AbstractLoss, AbstractNetwork, AbstractNudge
 from madem.relaxation import Relaxed, Sweeps
 
 
@@ -47,23 +48,35 @@ class AbstractRule(eqx.Module):
         """Learn from a batch."""
 
 
-class Centred(AbstractRule):
-    """The difference of activity products between phases nudged by +β and by −β.
+class Contrast(NamedTuple):
+    """How the products of the phases add up: their weighted sum over `scale`."""
 
-        ΔW ∝ (sᵢsⱼ|₊β − sᵢsⱼ|₋β) / 2β
+    free: float
+    """Weight of the free phase."""
+    nudged: tuple[float, ...]
+    """Weight of each nudged phase."""
+    scale: float
+    """What the sum is divided by."""
 
-    (Yi et al. 2023; centred: Laborieux et al., Front. Neurosci. 15, 633674, 2021.) Errors even
-    in β cancel, so that it follows −∂C/∂W to second order in β.
-    """
 
-    beta: float = eqx.field(static=True)
-    """Nudging strength, 0 < β < 1."""
-    free: Sweeps = eqx.field(static=True)
+class AbstractDifferenceRule(AbstractRule):
+    """A rule that weighs the products of a free and of nudged phases; concrete ones say how."""
+
+    free: eqx.AbstractVar[Sweeps]
     """How the free phase relaxes."""
-    nudged: Sweeps = eqx.field(static=True)
-    """How the nudged phases relax."""
-    loss: AbstractLoss = CrossEntropy()
-    """What the nudge acts on."""
+    nudged: eqx.AbstractVar[Sweeps]
+    """How the nudged phases relax, from where the free one ended."""
+
+    @abc.abstractmethod
+    def nudges(
+        self, output: Float[Array, "batch outputs"], targets: Float[Array, "batch outputs"]
+    ) -> tuple[AbstractNudge, ...]:
+        """Nudge of each nudged phase, from the free outputs and the targets."""
+
+    @property
+    @abc.abstractmethod
+    def contrast(self) -> Contrast:
+        """How the products of the phases make the gradient's estimate."""
 
     def __call__(
         self,
@@ -74,22 +87,26 @@ class Centred(AbstractRule):
         key: Key[Array, ""],
     ) -> Lesson:
         """Learn from a batch."""
-        phases = centred_phases(
+        phases = run_phases(
             network,
             chip,
             inputs,
-            targets,
-            loss=self.loss,
-            beta=self.beta,
+            lambda output: self.nudges(output, targets),
             free=self.free,
             nudged=self.nudged,
             key=key,
         )
-        towards = mean_products(network, chip.limits, inputs, phases.towards.state)
-        away = mean_products(network, chip.limits, inputs, phases.away.state)
+        contrast = self.contrast
+        weighed = [
+            weight * mean_products(network, chip.limits, inputs, phase.state)
+            for weight, phase in zip(
+                (contrast.free, *contrast.nudged), (phases.free, *phases.nudged), strict=True
+            )
+            if weight != 0
+        ]
         output = network.output(phases.free.state)
         return Lesson(
-            gradient=(away - towards) / (2 * self.beta),
+            gradient=sum(weighed[1:], weighed[0]) / contrast.scale,
             output=output,
             cost=self.loss.cost(network.activation, output, targets),
             free=phases.free,
@@ -108,3 +125,9 @@ def mean_products(
         mean = rows.T @ columns / len(rows)
         products = products.at[array, : mean.shape[0], : mean.shape[1]].set(mean)
     return products
+
+
+def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:
+    """Raise `InputError` about a setting of a rule unless it `holds`."""
+    if not holds:
+        raise InputError(f"{type(rule).__name__}: {name} is {value!r}; give {expected}")

@@ -4,13 +4,22 @@ from madem.networks._base import AbstractNetwork, check_fit
 from madem.networks.activations import AbstractActivation, Tanh
 from madem.networks.associative import AssociativeMemory
 from madem.networks.hopfield import LayeredHopfield
-from madem.networks.losses import AbstractLoss, CrossEntropy, Nudge, SquaredError
+from madem.networks.losses import (
+    AbstractLoss,
+    AbstractNudge,
+    Clamp,
+    CrossEntropy,
+    Nudge,
+    SquaredError,
+)
 
 __all__ = [
     "AbstractActivation",
     "AbstractLoss",
     "AbstractNetwork",
+    "AbstractNudge",
     "AssociativeMemory",
+    "Clamp",
     "CrossEntropy",
     "LayeredHopfield",
     "Nudge",

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 from madem._checks import InputError
 from madem.chips import AbstractChip, Limits, Mapping
 from madem.networks.activations import AbstractActivation
-from madem.networks.losses import Nudge
+from madem.networks.losses import AbstractNudge
 
 
 class AbstractNetwork(eqx.Module):
@@ -70,7 +70,7 @@ class AbstractNetwork(eqx.Module):
         chip: AbstractChip,
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> tuple[Array, ...]:
         """Update every neuron once, layer by layer.
@@ -85,7 +85,7 @@ class AbstractNetwork(eqx.Module):
         chip: AbstractChip,
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> Float[Array, " batch"]:
         """Energy of a state (dimensionless), of products as the chip senses them."""
@@ -123,7 +123,9 @@ def with_bias(activities: Float[Array, "batch width"]) -> Float[Array, "batch li
 
 
 def nudged_potential(
-    activation: AbstractActivation, output: Float[Array, "batch outputs"], nudge: Nudge | None
+    activation: AbstractActivation,
+    output: Float[Array, "batch outputs"],
+    nudge: AbstractNudge | None,
 ) -> Float[Array, " batch"]:
     """Energy of the output neurons by themselves, nudged or not."""
     if nudge is None:

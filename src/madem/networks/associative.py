@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Key
 from madem.chips import AbstractChip, Mapping
 from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
 from madem.networks.activations import AbstractActivation, Tanh
-from madem.networks.losses import Nudge
+from madem.networks.losses import AbstractNudge
 
 
 class AssociativeMemory(AbstractNetwork):
@@ -70,7 +70,7 @@ class AssociativeMemory(AbstractNetwork):
         chip: AbstractChip,
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> tuple[Array, ...]:
         """Update the visible neurons, then the hidden ones; see `AbstractNetwork.sweep`."""
@@ -91,7 +91,7 @@ class AssociativeMemory(AbstractNetwork):
         chip: AbstractChip,
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> Float[Array, " batch"]:
         """Energy of a state, the nudge included."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 from madem.chips import AbstractChip, Mapping
 from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
 from madem.networks.activations import AbstractActivation, Tanh
-from madem.networks.losses import Nudge
+from madem.networks.losses import AbstractNudge
 
 
 class LayeredHopfield(AbstractNetwork):
@@ -69,7 +69,7 @@ class LayeredHopfield(AbstractNetwork):
         chip: AbstractChip,
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> tuple[Array, ...]:
         """Update the odd layers, then the even ones; see `AbstractNetwork.sweep`."""
@@ -93,7 +93,7 @@ class LayeredHopfield(AbstractNetwork):
         chip: AbstractChip,
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> Float[Array, " batch"]:
         """Energy of a state, the nudge included."""

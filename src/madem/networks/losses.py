@@ -142,7 +142,26 @@ class CrossEntropy(AbstractLoss):
         return jnp.where(reachable, jnp.sum((1 - beta) * potential, -1), jnp.inf)
 
 
-class Nudge(eqx.Module):
+class AbstractNudge(eqx.Module):
+    """What is done to the output neurons of one batch while the others relax."""
+
+    @abc.abstractmethod
+    def settle(
+        self,
+        activation: AbstractActivation,
+        current: Float[Array, "batch outputs"],
+        output: Float[Array, "batch outputs"],
+    ) -> Float[Array, "batch outputs"]:
+        """Next activities of output neurons that receive `current` and are at `output` now."""
+
+    @abc.abstractmethod
+    def potential(
+        self, activation: AbstractActivation, output: Float[Array, "batch outputs"]
+    ) -> Float[Array, " batch"]:
+        """Energy of the output neurons by themselves, the nudge included."""
+
+
+class Nudge(AbstractNudge):
     """A loss with its target and strength, in one batch."""
 
     loss: AbstractLoss
@@ -166,3 +185,29 @@ class Nudge(eqx.Module):
     ) -> Float[Array, " batch"]:
         """Their energy by themselves; see `AbstractLoss.potential`."""
         return self.loss.potential(activation, output, self.target, self.beta)
+
+
+class Clamp(AbstractNudge):
+    """Outputs held at given activities, whatever current reaches them.
+
+    From the first sweep on: energies of held states compare with one another, not with the state
+    that the outputs were taken from.
+    """
+
+    held: Float[Array, "batch outputs"]
+    """Activities at which the outputs are held, within ±1."""
+
+    def settle(
+        self,
+        activation: AbstractActivation,
+        current: Float[Array, "batch outputs"],
+        output: Float[Array, "batch outputs"],
+    ) -> Float[Array, "batch outputs"]:
+        """The held activities."""
+        return self.held
+
+    def potential(
+        self, activation: AbstractActivation, output: Float[Array, "batch outputs"]
+    ) -> Float[Array, " batch"]:
+        """ΣΦ(s), as of free outputs."""
+        return jnp.sum(activation.potential(output), -1)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import InputError, MademError
 from madem.chips import AbstractChip
-from madem.networks import AbstractNetwork, Nudge
+from madem.networks import AbstractNetwork, AbstractNudge
 
 
 class NotConvergedError(MademError):
@@ -68,7 +68,7 @@ class Sweeps:
         chip: AbstractChip,
         state: tuple[Float[Array, "batch _"], ...],
         drive: Float[Array, "batch driven"],
-        nudge: Nudge | None,
+        nudge: AbstractNudge | None,
         key: Key[Array, ""],
     ) -> Relaxed:
         """Relax `state` under a constant drive, nudged or free."""
@@ -100,7 +100,7 @@ def energy_per_sweep(
     chip: AbstractChip,
     state: tuple[Float[Array, "batch _"], ...],
     drive: Float[Array, "batch driven"],
-    nudge: Nudge | None,
+    nudge: AbstractNudge | None,
     sweeps: int,
     key: Key[Array, ""],
 ) -> tuple[Float[Array, "{sweeps}+1 batch"], tuple[Float[Array, "batch _"], ...]]:
