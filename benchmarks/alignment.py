@@ -96,7 +96,7 @@ def in_situ(loss, free, network, chip, twin, batches, key):
 def rows(study, state, averages):
     """Every method at one state of a chip."""
     network, batches, chip = study.network, study.batches, state.chip
-    twin = ideal_twin(chip, study.learner.programmer.weights(state.memory))
+    twin = ideal_twin(chip, state.memory.weights())
     for name, loss in LOSSES.items():
         exact, converged = truths(loss, network, chip, batches, KEY)
 

@@ -112,7 +112,7 @@ def test_the_centred_rule_follows_a_real_chip_better_than_backpropagation_throug
     state, _ = study.begin()
     network, chip, loss = study.network, state.chip, SquaredError()
     assert isinstance(chip, SimulatedChip)
-    twin = ideal_twin(chip, study.learner.programmer.weights(state.memory))
+    twin = ideal_twin(chip, state.memory.weights())
     sweeps = Sweeps(13, 1e-3, average=10)
     rule = Centred(beta=0.1, free=sweeps, nudged=sweeps, loss=loss)
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from madem import training
 from madem._checks import InputError
 from madem.chips import fabricate, load_chip
 from madem.studies.braille import BrailleStudy
-from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_config import RULES, BrailleConfig
 from madem.studies.recall import measure_recall
 
 KEY = jax.random.key(4)
@@ -96,6 +98,14 @@ def test_three_words_are_learned(study):
     assert after.ml_limit[0] - after.exact[0] < 0.02
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_can_be_chosen(rule):
+    study = BrailleStudy(dataclasses.replace(SMALL, rule=rule, beta=0.2), load_chip("ideal"))
+    assert type(study.learner.rule) is RULES[rule]
+    lesson = study.learner.rule(study.network, study.fabricate(), *study.batches(KEY)[:2], KEY)
+    assert jnp.isfinite(lesson.gradient).all()
+
+
 def test_studies_come_from_their_seed_alone(study):
     again = BrailleStudy(SMALL, study.description)
     assert eqx.tree_equal(again.begin()[0], study.begin()[0])
@@ -106,6 +116,7 @@ def test_studies_come_from_their_seed_alone(study):
     [
         ({"flip": 0.5}, "flip is 0.5; give a probability between 0 and 0.5"),
         ({"network": "dense"}, "network is 'dense'; give one of layered, associative"),
+        ({"rule": "magic"}, "rule is 'magic'; give one of centred, one-sided, "),
         ({"programming": "magic"}, "programming is 'magic'; give one of one-pulse, open-loop, "),
         ({"hidden": (5, 0)}, "hidden is"),
         ({"network": "associative", "hidden": (5, 5)}, "one size for an associative memory"),

@@ -83,6 +83,9 @@ def braille(
     hidden: Annotated[
         str, typer.Option(help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.")
     ] = ",".join(map(str, BrailleConfig.hidden)),
+    rule: Annotated[
+        str, typer.Option(help="`centred`, `one-sided`, `many-point` or `coupled`.")
+    ] = BrailleConfig.rule,
     programming: Annotated[
         str, typer.Option(help="`one-pulse`, `open-loop`, `write-verify` or `direct`.")
     ] = BrailleConfig.programming,
@@ -102,6 +105,7 @@ def braille(
         flip=flip,
         network=network,
         hidden=_sizes(hidden),
+        rule=rule,
         programming=programming,
         steps=steps,
         samples=samples,

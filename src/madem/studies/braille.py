@@ -11,7 +11,7 @@ from madem import training
 from madem._checks import InputError
 from madem.chips import AbstractChip, ChipDescription, Limits, Mapping, fabricate
 from madem.data import DOTS_PER_CELL, Flip, WordBatches, encode
-from madem.learning import Centred, Effort
+from madem.learning import Effort
 from madem.networks import (
     AbstractNetwork,
     AssociativeMemory,
@@ -20,7 +20,7 @@ from madem.networks import (
     check_fit,
 )
 from madem.relaxation import Sweeps
-from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
+from madem.studies.braille_config import PROGRAMMERS, RULES, BrailleConfig
 from madem.studies.recall import Recall
 
 
@@ -103,8 +103,8 @@ def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learne
     )
     return training.Learner(
         network=network,
-        rule=Centred(
-            beta=config.beta,
+        rule=RULES[config.rule](
+            config.beta,
             free=Sweeps(config.free_sweeps, config.tolerance, average=3),
             nudged=Sweeps(config.nudged_sweeps, config.tolerance, average=3),
             loss=SquaredError(),

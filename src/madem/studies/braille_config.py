@@ -9,10 +9,27 @@ from typing import Any
 
 from madem._checks import InputError
 from madem.data import NINE_NAMES, check_words
-from madem.learning import AccumulateAndProgram, DirectPulses, OpenLoop, WriteVerify
+from madem.learning import (
+    AccumulateAndProgram,
+    Centred,
+    CoupledLearning,
+    DirectPulses,
+    ManyPoint,
+    OneSided,
+    OpenLoop,
+    WriteVerify,
+)
 
 NETWORKS = ("layered", "associative")
 """Kinds of network that learn words."""
+
+RULES = {
+    "centred": Centred,
+    "one-sided": OneSided,
+    "many-point": ManyPoint,
+    "coupled": CoupledLearning,
+}
+"""Learning rules, each made from a strength β (or η), `free`, `nudged` and `loss`."""
 
 PROGRAMMERS = {
     "one-pulse": AccumulateAndProgram(threshold=0.04),
@@ -51,7 +68,7 @@ class BrailleConfig:
     """Weight decay, times the rate. It holds the input's weights small against the recurrent
     ones, so that the network commits to one word: without it, 3–7 points less at flip 0.3."""
     beta: float = 0.3
-    """Nudging strength."""
+    """Nudging strength, or share η of the way to the target for `coupled`."""
     target: float = 0.9
     """Activity of a raised dot in a target, −`target` of a flat one: within the neurons' reach."""
     weight_max: float = 0.5
@@ -69,6 +86,8 @@ class BrailleConfig:
     that the network has all but decided for are settled by the second."""
     tolerance: float = 1e-3
     """Largest change of an activity in a sweep at which a state counts as settled."""
+    rule: str = "centred"
+    """Learning rule: `centred`, `one-sided`, `many-point` (4 points) or `coupled`."""
     programming: str = "one-pulse"
     """How wanted changes become pulses: `one-pulse` (and a reading), `open-loop` (no reading),
     `write-verify` (up to 4 tries), `direct` (by chance, no digital sum)."""
@@ -79,6 +98,7 @@ class BrailleConfig:
         check_words(self.words)
         _require(0 < self.flip < 0.5, "flip", self.flip, "a probability between 0 and 0.5")  # noqa: PLR2004
         _require(self.network in NETWORKS, "network", self.network, f"one of {', '.join(NETWORKS)}")
+        _require(self.rule in RULES, "rule", self.rule, f"one of {', '.join(RULES)}")
         _require(
             self.programming in PROGRAMMERS,
             "programming",

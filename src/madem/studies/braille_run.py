@@ -104,6 +104,7 @@ class BrailleRun:
             "chip": self.study.description.name,
             "network": config.network,
             "hidden": list(config.hidden),
+            "rule": config.rule,
             "programming": config.programming,
             "words": list(config.words),
             "seed": config.seed,
