@@ -1,6 +1,7 @@
 """Kirchhoff's laws of a crossbar array: what its wires make of voltages and conductances."""
 
 from madem.circuits.ideal import bit_line_currents, word_line_currents
+from madem.circuits.netlist import netlist, sensed_currents, write_netlist
 from madem.circuits.solution import (
     NotConvergedError,
     Power,
@@ -20,8 +21,11 @@ __all__ = [
     "Wires",
     "bit_line_currents",
     "device_currents",
+    "netlist",
     "power",
+    "sensed_currents",
     "solve",
     "transfer",
     "word_line_currents",
+    "write_netlist",
 ]

@@ -20,6 +20,13 @@ def prepared(*arrays: Any) -> tuple[Any, ...]:
     return tuple(np.asarray(array, np.float64) for array in arrays)
 
 
+def check_direction(direction: str) -> bool:
+    """Whether it is forward rather than transposed; raises `InputError` if it is neither."""
+    if direction not in ("forward", "transposed"):
+        raise InputError(f"direction = {direction!r}; 'forward' or 'transposed' is expected")
+    return direction == "forward"
+
+
 def check_conductance(conductance: Any) -> None:
     """Raise `InputError` unless it is a matrix of positive, finite values (if they are known)."""
     if conductance.ndim != 2 or 0 in conductance.shape:  # noqa: PLR2004

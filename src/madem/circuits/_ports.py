@@ -40,7 +40,7 @@ class _Blocks(NamedTuple):
 _LEFT, _RIGHT, _TOP, _BOTTOM = range(4)
 
 
-def terminal_laplacian(network: Network) -> Float[Array, "rows+columns rows+columns"]:
+def terminal_laplacian(network: Network) -> Float[Array, "ends ends"]:
     """Currents into the left ends of the word lines, then the bottom ends of the bit lines.
 
     For voltages at the same ends, in the same order: siemens.

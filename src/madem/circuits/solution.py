@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from madem._checks import InputError, MademError
+from madem.circuits._inputs import check_direction
 from madem.circuits.wires import Wires
 
 
@@ -94,7 +95,7 @@ def power(
     in_bits = xp.cumsum(currents, -2)
     drops = solution.word_voltages - solution.bit_voltages  # type: ignore[operator]
     at_left, at_bottom = in_words[..., 0], in_bits[..., -1, :]
-    if direction == "forward":
+    if check_direction(direction):
         supplied = xp.sum(voltages * at_left, -1)
         left, bottom = wires.driver, wires.sense
     else:

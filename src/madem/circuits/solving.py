@@ -1,6 +1,6 @@
 """One call that solves a crossbar with resistive wires."""
 
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from madem._checks import InputError
 from madem.circuits._float64 import in_float64
 from madem.circuits._inputs import (
     check_conductance,
+    check_direction,
     check_memory,
     check_voltages,
     free_memory,
@@ -35,8 +36,8 @@ def solve(
     voltages: Array | np.ndarray,
     wires: Wires,
     *,
-    direction: Literal["forward", "transposed"] = "forward",
-    method: Literal["auto", "lines", "transfer"] = "auto",
+    direction: str = "forward",
+    method: str = "auto",
     tolerance: float = 1e-12,
     limit: int = 2000,
     start: Solution | None = None,
@@ -60,9 +61,7 @@ def solve(
     Raises `InputError` for shapes that do not match, conductances that are not positive, values
     that are not finite and arrays that do not fit into memory; outside jit, `NotConvergedError`.
     """
-    if direction not in ("forward", "transposed"):
-        raise InputError(f"direction = {direction!r}; 'forward' or 'transposed' is expected")
-    forward = direction == "forward"
+    forward = check_direction(direction)
     conductance, voltages = prepared(conductance, voltages)
     check_conductance(conductance)
     check_voltages(voltages, conductance, forward)
