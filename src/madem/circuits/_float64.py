@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from madem.circuits._inputs import traced
+
 
 @functools.cache
 def in_float64(function: Callable[..., tuple[Any, Any]], **static: Any) -> Callable[..., Any]:
@@ -39,7 +41,26 @@ def in_float64(function: Callable[..., tuple[Any, Any]], **static: Any) -> Calla
 
     wrapped.defvjp(forward, backward)
     jitted = jax.jit(wrapped)
-    return lambda *arrays: jitted(arrays)
+    light = _compiled_lightly(wrapped)
+
+    def call(*arrays):
+        if jax.default_backend() != "cpu" or any(traced(array) for array in arrays):
+            return jitted(arrays)
+        try:
+            return light(arrays)
+        except jax.errors.JaxRuntimeError as error:
+            if "option" not in str(error).lower():
+                raise
+            return jitted(arrays)  # another version of JAX, without these options
+
+    return call
+
+
+def _compiled_lightly(function: Callable[..., Any]) -> Callable[..., Any]:
+    # Dense products and triangular solves are library calls; for what is between them, XLA's
+    # usual way with fusions compiles four times as long and runs no faster.
+    options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+    return jax.jit(function, compiler_options=options)
 
 
 def _dtype(arrays: Any) -> Any:
