@@ -1,0 +1,94 @@
+"""The lines of a resistive crossbar: Kirchhoff's matrix, and each line solved by itself."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+
+class Network(NamedTuple):
+    """A crossbar as conductances, siemens; word lines end at the left, bit lines at the bottom."""
+
+    devices: Float[Array, "rows columns"]
+    """Conductance of each device."""
+    word: Float[Array, ""]
+    """One segment of a word line."""
+    bit: Float[Array, ""]
+    """One segment of a bit line."""
+    left: Float[Array, ""]
+    """From the first device of a word line to the source or amplifier at its left end."""
+    bottom: Float[Array, ""]
+    """From the last device of a bit line to the source or amplifier at its bottom end."""
+
+
+class Nodes(NamedTuple):
+    """One value per node of the two sets of lines, for a batch: voltages, or injected currents."""
+
+    words: Float[Array, "rows columns batch"]
+    """At the word lines."""
+    bits: Float[Array, "rows columns batch"]
+    """At the bit lines."""
+
+
+def leaving(network: Network, voltages: Nodes) -> Nodes:
+    """Currents that leave each node through devices, wires and ends held at 0 V, ampere."""
+    words, bits = voltages
+    through = network.devices[:, :, None] * (words - bits)
+    along = network.word * jnp.diff(words, axis=1)
+    down = network.bit * jnp.diff(bits, axis=0)
+    from_words = through.at[:, 1:].add(along).at[:, :-1].add(-along)
+    from_bits = (-through).at[1:].add(down).at[:-1].add(-down)
+    return Nodes(
+        from_words.at[:, 0].add(network.left * words[:, 0]),
+        from_bits.at[-1].add(network.bottom * bits[-1]),
+    )
+
+
+class Lines(NamedTuple):
+    """Parallel lines, factored: tridiagonal systems that share nothing, one lane per line."""
+
+    segment: Float[Array, ""]
+    """Conductance of a wire segment, siemens."""
+    inverse_pivots: Float[Array, "nodes lanes 1"]
+    """Of the elimination from the first node to the last, ohm."""
+
+    def solve(self, currents: Float[Array, "nodes lanes batch"]) -> Array:
+        """Voltages of the nodes if the other set of lines is held at 0 V, volt."""
+        zero = jnp.zeros_like(currents[0])
+
+        def forward(before, node):
+            inverse, current = node
+            here = inverse * (current + self.segment * before)
+            return here, here
+
+        def backward(after, node):
+            inverse, here = node
+            here = here + self.segment * inverse * after
+            return here, here
+
+        _, eliminated = lax.scan(forward, zero, (self.inverse_pivots, currents))
+        _, voltages = lax.scan(backward, zero, (self.inverse_pivots, eliminated), reverse=True)
+        return voltages
+
+
+def word_lines(network: Network) -> Lines:
+    """The word lines, their nodes from left to right."""
+    return _factor(network.devices.T, network.word, network.left, jnp.zeros_like(network.left))
+
+
+def bit_lines(network: Network) -> Lines:
+    """The bit lines, their nodes from top to bottom."""
+    return _factor(network.devices, network.bit, jnp.zeros_like(network.bottom), network.bottom)
+
+
+def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:
+    # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
+    # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
+    def step(ground, shunt):
+        pivot = ground + segment
+        return shunt + segment * ground / pivot, 1 / pivot
+
+    ground, inverses = lax.scan(step, shunts[0] + first, shunts[1:])
+    inverse_pivots = jnp.concatenate([inverses, (1 / (ground + last))[None]])
+    return Lines(segment, inverse_pivots[:, :, None])
