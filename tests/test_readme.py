@@ -17,10 +17,12 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_example_runs(capsys):
-    (example,) = blocks("python")
+@pytest.mark.parametrize(
+    ("example", "printed"), zip(blocks("python"), ["(4, 64, 64)", "True"], strict=True)
+)
+def test_the_python_examples_run(example, printed, capsys):
     exec(compile(example, "README.md", "exec"), {})
-    assert capsys.readouterr().out.strip() == "(4, 64, 64)"
+    assert capsys.readouterr().out.strip() == printed
 
 
 def test_the_chip_is_valid():
