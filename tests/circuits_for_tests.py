@@ -20,7 +20,7 @@ def end_conductances(wires, direction):
     return 1 / (wires.word + left), 1 / (wires.bit + bottom)
 
 
-def superlu(g, voltages, wires, direction):
+def superlu(g, voltages, wires, direction, refinements=2):
     """Sensed currents and voltages of all nodes, by SuperLU on Kirchhoff's matrix in float64."""
     rows, columns = g.shape
     left, bottom = end_conductances(wires, direction)
@@ -57,8 +57,8 @@ def superlu(g, voltages, wires, direction):
         options={"SymmetricMode": True},
     )
     nodes = factors.solve(injected)
-    # Small currents are differences of large ones: two steps of refinement.
-    for _ in range(2):
+    # Small currents are differences of large ones, hence the refinement.
+    for _ in range(refinements):
         nodes += factors.solve(injected - matrix @ nodes)
     sensed = bottom * nodes[bits[-1]] if direction == "forward" else left * nodes[words[:, 0]]
     return sensed.T, nodes

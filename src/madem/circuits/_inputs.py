@@ -10,6 +10,9 @@ from jax.core import Tracer
 
 from madem._checks import InputError
 
+_SMALL = 2**26
+"""Bytes below which asking the system for its free memory costs more than it saves."""
+
 
 def prepared(*arrays: Any) -> tuple[Any, ...]:
     """Bring arrays to one dtype: JAX's where one is JAX's, or else NumPy's float64."""
@@ -61,6 +64,8 @@ def traced(value: Any) -> bool:
 
 def check_memory(needed: float, what: str, mend: str) -> None:
     """Raise `InputError` if `needed` bytes are more than this machine has free."""
+    if needed < _SMALL:
+        return
     free = free_memory()
     if needed > free:
         raise InputError(

@@ -27,6 +27,8 @@ from madem.circuits.wires import Wires, ends
 
 _MANY = 8
 """Inputs from which on the transfer matrix pays (measured at 64 to 512 lines)."""
+_LARGE = 2**26
+"""Bytes from which on free memory is asked for."""
 _AGREEMENT = 1e-9
 """Relative difference of currents up to which transfer matrix and lines agree."""
 
@@ -109,8 +111,9 @@ def _choose(method: str, shape: tuple[int, int], inputs: int, start: Solution | 
     mend = "give fewer inputs at once, or split the array into tiles"
     if method == "auto":
         many = inputs >= _MANY and start is None
-        fits = transfer_bytes(shape) < free_memory()
-        method = "transfer" if fits and (many or lines > free_memory()) else "lines"
+        large = lines > _LARGE and lines > free_memory()
+        fits = (many or large) and transfer_bytes(shape) < free_memory()
+        method = "transfer" if fits else "lines"
     if method == "lines":
         check_memory(lines, f"{what} lines", mend)
     elif method == "transfer":
