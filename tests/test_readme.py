@@ -18,7 +18,7 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(
-    ("example", "printed"), zip(blocks("python"), ["(4, 64, 64)", "True"], strict=True)
+    ("example", "printed"), list(zip(blocks("python"), ["(4, 64, 64)", "True"], strict=True))
 )
 def test_the_python_examples_run(example, printed, capsys):
     exec(compile(example, "README.md", "exec"), {})
