@@ -7,3 +7,7 @@ class MademError(Exception):
 
 class InputError(MademError, ValueError):
     """What the caller gave cannot be used: a file, an option, a shape, a unit or a range."""
+
+
+class NotConvergedError(MademError):
+    """An iteration reached its limit before its tolerance."""

@@ -7,13 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from madem._checks import InputError, MademError
+from madem._checks import InputError, NotConvergedError
 from madem.circuits._inputs import check_direction
 from madem.circuits.wires import Wires
-
-
-class NotConvergedError(MademError):
-    """A circuit was not solved to its tolerance."""
 
 
 class Solution(eqx.Module):

@@ -8,9 +8,9 @@ from madem.learning.calibration import CalibratedChip, calibrate_offsets
 from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
 from madem.learning.direct import DirectPulses
 from madem.learning.nudging import Centred, ManyPoint, OneSided
-from madem.learning.pair_memory import FirstWeights, PairMemory
+from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
 from madem.learning.phases import Phases, run_phases
-from madem.learning.programming import AbstractProgrammer, Programmed
+from madem.learning.programming import AbstractProgrammer
 from madem.learning.rules import (
     AbstractDifferenceRule,
     AbstractRule,

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip
-from madem.learning.pair_memory import FirstWeights, PairMemory
-from madem.learning.programming import AbstractProgrammer, Programmed
+from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
+from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import AbstractWriter, OnePulse
 from madem.learning.writing import weights_of
 

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip
-from madem.learning.pair_memory import FirstWeights, PairMemory
-from madem.learning.programming import AbstractProgrammer, Programmed
+from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
+from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import reckon
 from madem.learning.writing import effort_of, pair_pulses, weights_of
 

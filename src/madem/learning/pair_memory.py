@@ -53,13 +53,13 @@ class PairMemory(eqx.Module):
         return PairMemory(self.pairs, self.healthy, sensed, target - weights_of(sensed))
 
 
-class FirstWrite(NamedTuple):
-    """A chip that holds its first weights."""
+class Programmed(NamedTuple):
+    """A chip after programming."""
 
     chip: AbstractChip
-    """The chip."""
+    """The chip, as it is now."""
     memory: PairMemory
-    """What is known of it."""
+    """What the programmer remembers."""
     effort: Effort
     """What it took."""
 
@@ -83,7 +83,7 @@ class FirstWeights:
         weights: Float[Array, "arrays rows columns"],
         pairs: Bool[Array, "arrays rows columns"],
         key: Key[Array, ""],
-    ) -> FirstWrite:
+    ) -> Programmed:
         """Test the devices of `pairs`, and write `weights` (siemens, signed)."""
         test_key, write_key, read_key = jax.random.split(key, 3)
         tested = self_test(chip, pairs, test_key)
@@ -103,4 +103,4 @@ class FirstWeights:
         cells = jnp.stack([pairs, pairs], -1)
         settled, reading = read_devices(written.chip, cells, 1, read_key)
         memory = memory.after(jnp.where(cells, settled, 0.0), jnp.where(pairs, target, 0.0))
-        return FirstWrite(written.chip, memory, tested.effort + written.effort + reading)
+        return Programmed(written.chip, memory, tested.effort + written.effort + reading)

@@ -1,25 +1,12 @@
 """Programming: how a wanted change of weights becomes pulses on a chip."""
 
 import abc
-from typing import NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Key
 
 from madem.chips import AbstractChip
-from madem.learning.pair_memory import FirstWeights, PairMemory
-from madem.learning.writing import Effort
-
-
-class Programmed(NamedTuple):
-    """A chip after programming."""
-
-    chip: AbstractChip
-    """The chip, as it is now."""
-    memory: PairMemory
-    """What the programmer remembers."""
-    effort: Effort
-    """What it took."""
+from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
 
 
 class AbstractProgrammer(eqx.Module):
@@ -36,7 +23,7 @@ class AbstractProgrammer(eqx.Module):
         key: Key[Array, ""],
     ) -> Programmed:
         """Bring `pairs` to first `weights` (siemens, signed), whatever the chip held before."""
-        return Programmed(*self.first(chip, weights, pairs, key))
+        return self.first(chip, weights, pairs, key)
 
     @abc.abstractmethod
     def apply(

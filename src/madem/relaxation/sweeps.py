@@ -7,13 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from madem._checks import InputError, MademError
+from madem._checks import InputError, NotConvergedError
 from madem.chips import AbstractChip
 from madem.networks import AbstractNetwork, AbstractNudge
-
-
-class NotConvergedError(MademError):
-    """A relaxation reached its sweep limit before its tolerance."""
 
 
 class Relaxed(NamedTuple):

@@ -1,5 +1,6 @@
 """A run of the nine names on disk: begun, trained with checkpoints, stopped, taken up again."""
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,8 +61,12 @@ class BrailleRun:
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
         """Header (`step`, `pulses`, `reads`, `seconds`) and state of the last checkpoint."""
-        like, _ = eqx.filter_eval_shape(self.study.begin_traced)
-        return self.folder.load_checkpoint(like)
+        return self.folder.load_checkpoint(self._like)
+
+    @functools.cached_property
+    def _like(self) -> TrainingState:
+        """Shapes of a state: traced once, since that takes as long as a stretch of training."""
+        return eqx.filter_eval_shape(self.study.begin_traced)[0]
 
     def train(self) -> Iterator[dict[str, Any]]:
         """Train from the last checkpoint to the end; yields the metrics after each stretch.
