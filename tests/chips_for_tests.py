@@ -43,14 +43,14 @@ class SealedChip(AbstractChip):
         self.limits = chip.limits
 
     def forward(
-        self, array: int, voltages: Float[Array, "batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "batch columns"]:
-        return self.inside[0].forward(array, voltages, key)
+        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch columns"]:
+        return self.inside[0].forward(first, voltages, key)
 
     def transposed(
-        self, array: int, voltages: Float[Array, "batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "batch rows"]:
-        return self.inside[0].transposed(array, voltages, key)
+        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch rows"]:
+        return self.inside[0].transposed(first, voltages, key)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

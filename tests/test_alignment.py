@@ -88,13 +88,15 @@ def test_a_quiet_chip_keeps_its_mismatch_and_a_twin_does_not():
     chip = fabricate(MISMATCHED, jax.random.key(8))
     voltages = 0.2 * jax.random.normal(KEY, (3, chip.limits.rows)).clip(-1, 1)
     still = quiet(chip)
-    first, second = (still.forward(0, voltages, jax.random.key(n)) for n in (1, 2))
+    first, second = (still.forward(0, voltages[None], jax.random.key(n))[0] for n in (1, 2))
     assert (first == second).all()
     currents = voltages @ chip.weights()[0]
     expected = currents * chip.bit_lines.gain[0] + chip.bit_lines.offset[0]
     np.testing.assert_allclose(first, expected, rtol=1e-5, atol=1e-10)
     twin = ideal_twin(chip, chip.weights())
-    np.testing.assert_allclose(twin.forward(0, voltages, KEY), currents, rtol=1e-5, atol=1e-10)
+    np.testing.assert_allclose(
+        twin.forward(0, voltages[None], KEY)[0], currents, rtol=1e-5, atol=1e-10
+    )
 
 
 def test_alignment_tells_direction_from_size():

@@ -31,7 +31,7 @@ def test_offsets_are_found_to_a_fraction_of_a_converters_step(chip):
 
 def test_corrected_products_have_no_offset(chip):
     calibrated = calibrate_offsets(chip, KEY)
-    idle = jnp.zeros((1, 64))
+    idle = jnp.zeros((1, 1, 64))
     raw = np.abs(np.asarray(chip.forward(0, idle, KEY)))
     corrected = np.abs(np.asarray(calibrated.forward(0, idle, KEY)))
     # What remains is that one product without dither falls on one code of the converter.
@@ -41,7 +41,7 @@ def test_corrected_products_have_no_offset(chip):
 def test_a_chip_without_mismatch_is_left_as_it_is():
     chip = fabricate(alter(QUIET, array={"count": 1}), KEY)
     calibrated = calibrate_offsets(chip, KEY)
-    drive = 0.2 * jax.random.normal(KEY, (4, 64))
+    drive = 0.2 * jax.random.normal(KEY, (1, 4, 64))
     for name in ("forward", "transposed"):
         np.testing.assert_allclose(
             getattr(calibrated, name)(0, drive, KEY), getattr(chip, name)(0, drive, KEY), atol=1e-9

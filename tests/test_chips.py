@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from chips_for_tests import QUIET, alter
-from madem.chips import PRESETS, Mapping, fabricate, load_chip
+from madem.chips import PRESETS, Mapping, Tiles, fabricate, load_chip
 from statistical import assert_rate
 
 BATCH = 7
@@ -23,8 +23,12 @@ def voltages(lines, seed=2, batch=BATCH):
 
 def test_products_have_the_shape_of_the_lines(chip):
     limits = chip.limits
-    assert chip.forward(0, voltages(limits.rows), KEY).shape == (BATCH, limits.columns)
-    assert chip.transposed(1, voltages(limits.columns), KEY).shape == (BATCH, limits.rows)
+    assert chip.forward(0, voltages(limits.rows)[None], KEY).shape == (1, BATCH, limits.columns)
+    assert chip.transposed(1, jnp.stack([voltages(limits.columns)] * 3), KEY).shape == (
+        3,
+        BATCH,
+        limits.rows,
+    )
 
 
 def test_reading_shows_the_cells_asked_for_and_no_other(chip):
@@ -52,8 +56,8 @@ def test_many_chips_run_in_one_program(chip):
     keys = jax.random.split(jax.random.key(5), 3)
     chips = eqx.filter_vmap(lambda key: fabricate(chip.description, key))(keys)
     drive = voltages(chip.limits.rows)
-    together = eqx.filter_vmap(lambda one, key: one.forward(0, drive, key))(chips, keys)
-    alone = fabricate(chip.description, keys[2]).forward(0, drive, keys[2])
+    together = eqx.filter_vmap(lambda one, key: one.forward(0, drive[None], key))(chips, keys)
+    alone = fabricate(chip.description, keys[2]).forward(0, drive[None], keys[2])
     # Rounding may put a current on the other side of a converter's step.
     step = 180e-6 / 127 if chip.description.read.adc_bits else 0.0
     np.testing.assert_allclose(together[2], alone, rtol=1e-5, atol=1.01 * step + 1e-10)
@@ -64,10 +68,10 @@ def test_a_quiet_chip_multiplies_exactly_both_ways():
     weights = np.asarray(chip.conductance[..., 0] - chip.conductance[..., 1], np.float64)
     drive = np.asarray(voltages(64), np.float64)
     np.testing.assert_allclose(
-        chip.forward(2, voltages(64), KEY), drive @ weights[2], rtol=1e-4, atol=1e-9
+        chip.forward(2, voltages(64)[None], KEY)[0], drive @ weights[2], rtol=1e-4, atol=1e-9
     )
     np.testing.assert_allclose(
-        chip.transposed(2, voltages(64), KEY), drive @ weights[2].T, rtol=1e-4, atol=1e-9
+        chip.transposed(2, voltages(64)[None], KEY)[0], drive @ weights[2].T, rtol=1e-4, atol=1e-9
     )
 
 
@@ -75,19 +79,19 @@ def test_read_noise_is_that_of_the_devices_on_the_line():
     # sd of a line = noise · range · √(2 Σ v²): both devices of each pair fluctuate alone.
     chip = fabricate(alter(QUIET, read={"noise": 0.01}), jax.random.key(7))
     drive = jnp.tile(voltages(64, batch=1), (4000, 1))
-    noise = np.asarray(chip.forward(0, drive, KEY) - drive @ chip.weights()[0])
+    noise = np.asarray(chip.forward(0, drive[None], KEY)[0] - drive @ chip.weights()[0])
     expected = 0.01 * 150e-6 * np.sqrt(2 * np.sum(np.asarray(drive[0]) ** 2))
     assert noise.std() == pytest.approx(expected, rel=4 / np.sqrt(2 * noise.size))
 
 
 def test_converters_have_their_levels():
     chip = fabricate(alter(QUIET, read={"dac_bits": 3, "adc_bits": 4, "range": 2e-4}), KEY)
-    currents = np.asarray(chip.forward(0, voltages(64, batch=500), KEY))
+    currents = np.asarray(chip.forward(0, voltages(64, batch=500)[None], KEY))
     codes = currents / (2e-4 / 7)
     np.testing.assert_allclose(codes, np.round(codes), atol=1e-4)
     assert len(np.unique(np.round(codes))) == 15
     # With 3 bits at the driven side, all voltages within a third of a step of zero are zero.
-    assert (chip.forward(0, jnp.full((1, 64), 0.2 / 3 * 0.3), KEY) == 0).all()
+    assert (chip.forward(0, jnp.full((1, 1, 64), 0.2 / 3 * 0.3), KEY) == 0).all()
 
 
 def test_mismatch_has_its_spread_and_is_fixed():
@@ -97,8 +101,8 @@ def test_mismatch_has_its_spread_and_is_fixed():
     for values, mean, sd in ((lines.gain, 1.0, 0.1), (lines.offset, 0.0, 1e-6)):
         assert abs(float(values.mean()) - mean) < 4 * sd / np.sqrt(values.size)
         assert float(values.std()) == pytest.approx(sd, rel=4 / np.sqrt(2 * values.size))
-    idle = jnp.zeros((1, 64))
-    np.testing.assert_allclose(chip.forward(3, idle, KEY)[0], lines.offset[3], rtol=1e-6)
+    idle = jnp.zeros((1, 1, 64))
+    np.testing.assert_allclose(chip.forward(3, idle, KEY)[0, 0], lines.offset[3], rtol=1e-6)
 
 
 def test_programmed_devices_settle_with_the_published_error():
@@ -128,11 +132,11 @@ def test_mapping_is_the_product_of_activities_and_weights():
     mapping = Mapping(weight_max=0.5)
     weights = np.asarray(chip.weights()) / 150e-6 * 0.5
     activities = 5 * voltages(20)
-    product = mapping.forward(chip, 1, activities, 30, KEY)
+    product = mapping.forward(chip, Tiles(1, 20, 30, 64, 64), activities, KEY)
     np.testing.assert_allclose(
         product, np.asarray(activities) @ weights[1, :20, :30], rtol=1e-3, atol=1e-4
     )
-    product = mapping.transposed(chip, 1, activities, 30, KEY)
+    product = mapping.transposed(chip, Tiles(1, 30, 20, 64, 64), activities, KEY)
     np.testing.assert_allclose(
         product, np.asarray(activities) @ weights[1, :30, :20].T, rtol=1e-3, atol=1e-4
     )

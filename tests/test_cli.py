@@ -202,7 +202,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_whole(madem, tmp_path):
         (["--words", "ada,b0b"], "word 2, 'b0b': '0' is not one of the letters a–z"),
         (["--words", "ada"], "1 words; give 2 to 64"),
         (["--words", ",".join("x" * n for n in range(1, 67))], "66 words; give 2 to 64"),
-        (["--words", "ada,abcdefghijk"], "'abcdefghijk' has 11 letters and an array"),
+        (["--words", f"ada,{'abcde' * 5}"], "needs 6 arrays of 64 × 64"),
         (["--chip", "nowhere.toml"], "chip 'nowhere.toml': No such file or directory"),
         (["--chip", "volts.toml"], "device.g_max = '150 uV' has the unit 'uV'"),
         (["--chip", "negative.toml"], "device.g_max is negative"),

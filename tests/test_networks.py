@@ -102,7 +102,7 @@ def test_lines_hold_the_activities_and_the_biases(network):
     inputs, _ = inputs_and_targets(network)
     state = tuple(jnp.full(layer.shape, 0.25) for layer in network.rest(BATCH))
     for (rows, columns), (used_rows, used_columns) in zip(
-        network.lines(inputs, state), network.arrays, strict=True
+        network.lines(inputs, state), network.matrices, strict=True
     ):
         assert rows.shape == (BATCH, used_rows)
         assert columns.shape == (BATCH, used_columns)
@@ -111,7 +111,7 @@ def test_lines_hold_the_activities_and_the_biases(network):
 
 def test_pairs_are_those_where_neurons_meet(network):
     pairs = np.asarray(network.pairs(fabricate(QUIET, KEY).limits))
-    expected = sum(rows * columns for rows, columns in network.arrays)
+    expected = sum(rows * columns for rows, columns in network.matrices)
     assert pairs.sum() == expected - len(network.unused)
 
 
@@ -144,9 +144,9 @@ def test_averages_longer_than_the_limit_are_refused():
 
 def test_networks_that_do_not_fit_are_refused():
     limits = fabricate(QUIET, KEY).limits
-    with pytest.raises(InputError, match="array 1 would need 65 rows × 60 columns"):
-        check_fit(LayeredHopfield(sizes=(60, 64, 60), mapping=Mapping(1.0)), limits)
-    with pytest.raises(InputError, match="needs 4 arrays and the chip has 3"):
+    with pytest.raises(InputError, match=r"needs 4 arrays of 64 × 64 .*66 × 60 on 2 arrays"):
+        check_fit(LayeredHopfield(sizes=(60, 65, 60), mapping=Mapping(1.0)), limits)
+    with pytest.raises(InputError, match=r"needs 4 arrays .* and the chip has 3"):
         check_fit(LayeredHopfield(sizes=(5, 5, 5, 5, 5), mapping=Mapping(1.0)), limits)
     check_fit(LayeredHopfield(sizes=(60, 63, 60), mapping=Mapping(1.0)), limits)
 
@@ -224,3 +224,26 @@ def test_networks_trace_once_for_a_batch(network):
         strict=True,
     ):
         np.testing.assert_allclose(jitted, plain, atol=1e-5)
+
+
+def test_neurons_have_the_noise_asked_for_and_averaging_lowers_it():
+    network = LayeredHopfield(sizes=(5, 30, 40), mapping=Mapping(1.0))
+    chip = with_weights(fabricate(QUIET, KEY), jnp.zeros((3, 64, 64)))
+    rest = network.rest(50)
+    drive = network.drive(chip, jnp.zeros((50, 5)), KEY)
+    for average in (1, 9):
+        sweeps = Sweeps(10, 1e-6, average=average, noise=0.04)
+        relaxed = sweeps(network, chip, rest, drive, None, KEY)
+        assert not relaxed.converged.any()
+        noise = np.concatenate([np.asarray(layer).ravel() for layer in relaxed.state])
+        expected = 0.04 / np.sqrt(average)
+        assert abs(noise.mean()) < 4 * expected / np.sqrt(noise.size)
+        assert noise.std() == pytest.approx(expected, rel=4 / np.sqrt(2 * noise.size))
+        first, second = (np.asarray(layer)[:, :30].ravel() for layer in relaxed.state)
+        assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(first.size)
+
+
+@pytest.mark.parametrize("noise", [-0.1, 1.0, float("nan")])
+def test_noise_that_is_no_deviation_of_an_activity_is_refused(noise):
+    with pytest.raises(InputError, match="noise is"):
+        Sweeps(3, noise=noise)

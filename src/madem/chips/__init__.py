@@ -2,7 +2,7 @@
 
 `AbstractChip` is all that learning may touch. `load_chip` reads a description (a preset or a
 TOML file), `fabricate` makes a simulated chip of it, `Mapping` puts weights and activities on
-its pairs and lines.
+its pairs and lines, `Tiles` a matrix on several arrays.
 """
 
 from madem.chips._base import AbstractChip, Limits
@@ -19,6 +19,7 @@ from madem.chips.description import (
 )
 from madem.chips.mapping import Mapping
 from madem.chips.simulated import LineMismatch, SimulatedChip, fabricate
+from madem.chips.tiles import Tiles, lay_out
 
 __all__ = [
     "PRESETS",
@@ -32,8 +33,10 @@ __all__ = [
     "NeuronDescription",
     "ReadDescription",
     "SimulatedChip",
+    "Tiles",
     "chip_text",
     "fabricate",
+    "lay_out",
     "load_chip",
     "parse_chip",
 ]

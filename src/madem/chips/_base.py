@@ -54,15 +54,15 @@ class AbstractChip(eqx.Module):
 
     @abc.abstractmethod
     def forward(
-        self, array: int, voltages: Float[Array, "batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "batch columns"]:
-        """Drive the word lines (volt) and sense the bit lines (ampere)."""
+        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch columns"]:
+        """Drive word lines (volt) and sense bit lines (ampere) of arrays from `first` on."""
 
     @abc.abstractmethod
     def transposed(
-        self, array: int, voltages: Float[Array, "batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "batch rows"]:
-        """Drive the bit lines (volt) and sense the word lines (ampere)."""
+        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch rows"]:
+        """Drive bit lines (volt) and sense word lines (ampere) of arrays from `first` on."""
 
     @abc.abstractmethod
     def program(

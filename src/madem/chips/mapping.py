@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips._base import AbstractChip
+from madem.chips.tiles import Tiles
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,26 @@ class Mapping:
     def forward(
         self,
         chip: AbstractChip,
-        array: int,
-        activities: Float[Array, "batch rows_used"],
-        columns: int,
+        tiles: Tiles,
+        activities: Float[Array, "batch rows"],
         key: Key[Array, ""],
     ) -> Float[Array, "batch columns"]:
-        """Product of activities at the first rows with the weights of the first columns."""
-        voltages = self._voltages(chip, activities, chip.limits.rows)
-        return self._weighted(chip, chip.forward(array, voltages, key))[:, :columns]
+        """Product of activities at the rows of a matrix with its weights."""
+        voltages = tiles.to_word_lines(chip.limits.v_read * activities)
+        currents = chip.forward(tiles.first, voltages, key)
+        return self._weighted(chip, tiles.from_bit_lines(currents))
 
     def transposed(
         self,
         chip: AbstractChip,
-        array: int,
-        activities: Float[Array, "batch columns_used"],
-        rows: int,
+        tiles: Tiles,
+        activities: Float[Array, "batch columns"],
         key: Key[Array, ""],
     ) -> Float[Array, "batch rows"]:
-        """Product of activities at the first columns with the weights of the first rows."""
-        voltages = self._voltages(chip, activities, chip.limits.columns)
-        return self._weighted(chip, chip.transposed(array, voltages, key))[:, :rows]
-
-    def _voltages(self, chip: AbstractChip, activities: Array, lines: int) -> Array:
-        idle = lines - activities.shape[-1]
-        return jnp.pad(chip.limits.v_read * activities, ((0, 0), (0, idle)))
+        """Product of activities at the columns of a matrix with its weights."""
+        voltages = tiles.to_bit_lines(chip.limits.v_read * activities)
+        currents = chip.transposed(tiles.first, voltages, key)
+        return self._weighted(chip, tiles.from_word_lines(currents))
 
     def _weighted(self, chip: AbstractChip, currents: Array) -> Array:
         return currents / (chip.limits.v_read * self.siemens(chip))

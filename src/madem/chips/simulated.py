@@ -21,10 +21,10 @@ class LineMismatch(eqx.Module):
     """Current added to the sensed one, ampere, 0 by design."""
 
     def apply(
-        self, array: int, currents: Float[Array, "batch lines"]
-    ) -> Float[Array, "batch lines"]:
-        """Sensed currents of one array, ampere."""
-        return currents * self.gain[array] + self.offset[array]
+        self, arrays: slice, currents: Float[Array, "driven batch lines"]
+    ) -> Float[Array, "driven batch lines"]:
+        """Sensed currents of some arrays, ampere."""
+        return currents * self.gain[arrays, None] + self.offset[arrays, None]
 
 
 class SimulatedChip(AbstractChip):
@@ -55,40 +55,44 @@ class SimulatedChip(AbstractChip):
         return self.conductance[..., 0] - self.conductance[..., 1]
 
     def forward(
-        self, array: int, voltages: Float[Array, "batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "batch columns"]:
-        """Drive the word lines and sense the bit lines; see `AbstractChip.forward`."""
+        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch columns"]:
+        """Drive word lines and sense bit lines; see `AbstractChip.forward`."""
+        arrays = slice(first, first + len(voltages))
         driven = self._drive(voltages)
-        currents = bit_line_currents(driven, self.weights()[array])
-        return self._sense(array, currents, driven, self.bit_lines, key)
+        currents = bit_line_currents(driven, self.weights()[arrays])
+        return self._sense(arrays, currents, driven, self.bit_lines, key)
 
     def transposed(
-        self, array: int, voltages: Float[Array, "batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "batch rows"]:
-        """Drive the bit lines and sense the word lines; see `AbstractChip.transposed`."""
+        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch rows"]:
+        """Drive bit lines and sense word lines; see `AbstractChip.transposed`."""
+        arrays = slice(first, first + len(voltages))
         driven = self._drive(voltages)
-        currents = word_line_currents(driven, self.weights()[array])
-        return self._sense(array, currents, driven, self.word_lines, key)
+        currents = word_line_currents(driven, self.weights()[arrays])
+        return self._sense(arrays, currents, driven, self.word_lines, key)
 
-    def _drive(self, voltages: Float[Array, "batch lines"]) -> Float[Array, "batch lines"]:
+    def _drive(
+        self, voltages: Float[Array, "driven batch lines"]
+    ) -> Float[Array, "driven batch lines"]:
         read = self.description.read
         return convert(voltages, read.voltage, read.dac_bits)
 
     def _sense(
         self,
-        array: int,
-        currents: Float[Array, "batch sensed"],
-        driven: Float[Array, "batch lines"],
+        arrays: slice,
+        currents: Float[Array, "driven batch sensed"],
+        driven: Float[Array, "driven batch lines"],
         lines: LineMismatch,
         key: Key[Array, ""],
-    ) -> Float[Array, "batch sensed"]:
+    ) -> Float[Array, "driven batch sensed"]:
         read = self.description.read
         if read.noise > 0:
             # Every device of a line fluctuates by `noise` of the range on its own, so a line's
             # current does by the root of the sum of squares, over both devices of each pair.
             sd = read.noise * self.limits.g_range * jnp.sqrt(2 * jnp.sum(driven**2, -1))
-            currents = currents + sd[:, None] * jax.random.normal(key, currents.shape)
-        return convert(lines.apply(array, currents), read.range, read.adc_bits)
+            currents = currents + sd[..., None] * jax.random.normal(key, currents.shape)
+        return convert(lines.apply(arrays, currents), read.range, read.adc_bits)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

@@ -24,16 +24,18 @@ class CalibratedChip(AbstractChip):
     """Geometry and ranges of the chip."""
 
     def forward(
-        self, array: int, voltages: Float[Array, "batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "batch columns"]:
+        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch columns"]:
         """Sense the bit lines, corrected; see `AbstractChip.forward`."""
-        return self.chip.forward(array, voltages, key) - self.bit_lines[array]
+        sensed = self.chip.forward(first, voltages, key)
+        return sensed - self.bit_lines[first : first + len(voltages), None]
 
     def transposed(
-        self, array: int, voltages: Float[Array, "batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "batch rows"]:
+        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch rows"]:
         """Sense the word lines, corrected; see `AbstractChip.transposed`."""
-        return self.chip.transposed(array, voltages, key) - self.word_lines[array]
+        sensed = self.chip.transposed(first, voltages, key)
+        return sensed - self.word_lines[first : first + len(voltages), None]
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
@@ -73,13 +75,11 @@ def calibrate_offsets(
     forward_key, transposed_key = jax.random.split(key)
 
     def offsets(product, lines: int, key: Key[Array, ""]) -> Float[Array, "arrays _"]:
-        rows = []
-        for array, array_key in enumerate(jax.random.split(key, limits.arrays)):
-            voltage_key, read_key = jax.random.split(array_key)
-            half = _AMPLITUDE * limits.v_read * jax.random.normal(voltage_key, (products, lines))
-            both = jnp.concatenate([half, -half])
-            rows.append(jnp.mean(product(array, both, read_key), axis=0))
-        return jnp.stack(rows)
+        voltage_key, read_key = jax.random.split(key)
+        shape = (limits.arrays, products, lines)
+        half = _AMPLITUDE * limits.v_read * jax.random.normal(voltage_key, shape)
+        both = jnp.concatenate([half, -half], axis=1)
+        return jnp.mean(product(0, both, read_key), axis=1)
 
     return CalibratedChip(
         chip=chip,

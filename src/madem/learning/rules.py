@@ -7,7 +7,6 @@ import abc
 from typing import NamedTuple
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
@@ -120,11 +119,8 @@ def mean_products(
     state: tuple[Float[Array, "batch _"], ...],
 ) -> Float[Array, "arrays rows columns"]:
     """Mean over the batch of the product of the activities at the two lines of each pair."""
-    products = jnp.zeros((limits.arrays, limits.rows, limits.columns))
-    for array, (rows, columns) in enumerate(network.lines(inputs, state)):
-        mean = rows.T @ columns / len(rows)
-        products = products.at[array, : mean.shape[0], : mean.shape[1]].set(mean)
-    return products
+    lines = network.lines(inputs, state)
+    return network.on_arrays([rows.T @ columns / len(rows) for rows, columns in lines], limits)
 
 
 def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:

@@ -1,14 +1,15 @@
 """What relaxation and learning ask of a network."""
 
 import abc
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from madem._checks import InputError
-from madem.chips import AbstractChip, Limits, Mapping
+from madem.chips import AbstractChip, Limits, Mapping, Tiles, lay_out
 from madem.networks.activations import AbstractActivation
 from madem.networks.losses import AbstractNudge
 
@@ -27,22 +28,34 @@ class AbstractNetwork(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def arrays(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns used of each array, biases included."""
+    def matrices(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of each weight matrix, biases included."""
+
+    def tiles(self, limits: Limits) -> tuple[Tiles, ...]:
+        """Where each matrix lies on a chip."""
+        return lay_out(self.matrices, limits)
 
     def pairs(self, limits: Limits) -> Bool[Array, "arrays rows columns"]:
         """Pairs of a chip that hold a weight or a bias of this network."""
-        used = np.zeros((limits.arrays, limits.rows, limits.columns), bool)
-        for array, (rows, columns) in enumerate(self.arrays):
-            used[array, :rows, :columns] = True
-        for array, row, column in self.unused:
-            used[array, row, column] = False
-        return jnp.asarray(used)
+        matrices = [np.ones(shape, bool) for shape in self.matrices]
+        for matrix, row, column in self.unused:
+            matrices[matrix][row, column] = False
+        return self.on_arrays([jnp.asarray(matrix) for matrix in matrices], limits)
+
+    def on_arrays(
+        self, matrices: Sequence[Shaped[Array, "_ _"]], limits: Limits
+    ) -> Shaped[Array, "arrays rows columns"]:
+        """Values for each weight where the chip has them; 0 where it has no weight."""
+        split = [
+            tiles.split(matrix) for tiles, matrix in zip(self.tiles(limits), matrices, strict=True)
+        ]
+        used = jnp.concatenate(split)
+        return jnp.pad(used, ((0, limits.arrays - len(used)), (0, 0), (0, 0)))
 
     @property
     @abc.abstractmethod
     def unused(self) -> tuple[tuple[int, int, int], ...]:
-        """Pairs (array, row, column) within those lines where no two neurons meet."""
+        """Pairs (matrix, row, column) where no two neurons meet."""
 
     @property
     @abc.abstractmethod
@@ -94,7 +107,7 @@ class AbstractNetwork(eqx.Module):
     def lines(
         self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
     ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
-        """Activities at the word and the bit lines of each array, biases included."""
+        """Activities at the word and the bit lines of each matrix, biases included."""
 
     @abc.abstractmethod
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
@@ -102,19 +115,19 @@ class AbstractNetwork(eqx.Module):
 
 
 def check_fit(network: AbstractNetwork, limits: Limits) -> None:
-    """Raise `InputError` if a network needs more arrays, rows or columns than a chip has."""
-    if len(network.arrays) > limits.arrays:
-        raise InputError(
-            f"the network needs {len(network.arrays)} arrays and the chip has {limits.arrays}; "
-            "use fewer layers or a chip with a larger array.count"
+    """Raise `InputError` if a network needs more arrays than a chip has."""
+    tiles = network.tiles(limits)
+    needed = sum(one.count for one in tiles)
+    if needed > limits.arrays:
+        matrices = ", ".join(
+            f"{one.rows} × {one.columns} on {one.count} array{'s' * (one.count > 1)}"
+            for one in tiles
         )
-    for number, (rows, columns) in enumerate(network.arrays):
-        if rows > limits.rows or columns > limits.columns:
-            raise InputError(
-                f"array {number} would need {rows} rows × {columns} columns (biases included) and "
-                f"has {limits.rows} × {limits.columns}; use fewer neurons, shorter words or a "
-                "chip with larger arrays"
-            )
+        raise InputError(
+            f"the network needs {needed} arrays of {limits.rows} × {limits.columns} (its matrices, "
+            f"biases included: {matrices}) and the chip has {limits.arrays}; use fewer neurons, or "
+            "a chip with a larger array.count or larger arrays"
+        )
 
 
 def with_bias(activities: Float[Array, "batch width"]) -> Float[Array, "batch lines"]:

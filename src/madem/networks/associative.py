@@ -14,7 +14,7 @@ from madem.networks.losses import AbstractNudge
 class AssociativeMemory(AbstractNetwork):
     """Visible neurons that are started and held loosely by a pattern, and complete it.
 
-    One array couples the visible neurons v (word lines) with the hidden ones h (bit lines),
+    One matrix couples the visible neurons v (word lines) with the hidden ones h (bit lines),
     forward and transposed through the same devices, so the couplings are symmetric. One more
     word line and one more bit line, always on, hold the biases of h and of v. The input x is
     not clamped: it acts on the visible neurons as a field of strength γ,
@@ -36,8 +36,8 @@ class AssociativeMemory(AbstractNetwork):
     """Transfer function of the neurons."""
 
     @property
-    def arrays(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns used of the one array, biases included."""
+    def matrices(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the one weight matrix, biases included."""
         return ((self.visible + 1, self.hidden + 1),)
 
     @property
@@ -76,9 +76,7 @@ class AssociativeMemory(AbstractNetwork):
         """Update the visible neurons, then the hidden ones; see `AbstractNetwork.sweep`."""
         hidden, visible = state
         visible_key, hidden_key = jax.random.split(key)
-        current = drive + self.mapping.transposed(
-            chip, 0, with_bias(hidden), self.visible, visible_key
-        )
+        current = drive + self._into_visible(chip, with_bias(hidden), visible_key)
         if nudge is None:
             visible = self.activation(current)
         else:
@@ -99,7 +97,7 @@ class AssociativeMemory(AbstractNetwork):
         hidden_key, bias_key = jax.random.split(key)
         # The last bit line alone, driven, shows the visible biases at the word lines.
         always_on = with_bias(jnp.zeros_like(hidden))
-        bias = self.mapping.transposed(chip, 0, always_on, self.visible, bias_key)
+        bias = self._into_visible(chip, always_on, bias_key)
         return (
             nudged_potential(self.activation, visible, nudge)
             + jnp.sum(self.activation.potential(hidden), -1)
@@ -110,7 +108,7 @@ class AssociativeMemory(AbstractNetwork):
     def lines(
         self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
     ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
-        """Activities at the word and the bit lines of the array."""
+        """Activities at the word and the bit lines of the matrix."""
         hidden, visible = state
         return ((with_bias(visible), with_bias(hidden)),)
 
@@ -119,4 +117,9 @@ class AssociativeMemory(AbstractNetwork):
         return state[1]
 
     def _into_hidden(self, chip: AbstractChip, visible: Array, key: Key[Array, ""]) -> Array:
-        return self.mapping.forward(chip, 0, with_bias(visible), self.hidden, key)
+        (tiles,) = self.tiles(chip.limits)
+        return self.mapping.forward(chip, tiles, with_bias(visible), key)[:, : self.hidden]
+
+    def _into_visible(self, chip: AbstractChip, lines: Array, key: Key[Array, ""]) -> Array:
+        (tiles,) = self.tiles(chip.limits)
+        return self.mapping.transposed(chip, tiles, lines, key)[:, : self.visible]

@@ -16,13 +16,13 @@ from madem.networks.losses import AbstractNudge
 class LayeredHopfield(AbstractNetwork):
     """A clamped input, any number of hidden layers, and an output layer.
 
-    Array k couples layer k (word lines) with layer k+1 (bit lines); it is driven forward for
+    Matrix k couples layer k (word lines) with layer k+1 (bit lines); it is driven forward for
     layer k+1 and transposed for layer k. One more word line, always at the read voltage, holds
     the biases of layer k+1. The energy of activities s₁…sₙ with input s₀ is
 
         E = Σₖ Σᵢ Φ(sₖᵢ) − Σₖ sₖ₋₁·Wₖ·sₖ − Σₖ bₖ·sₖ      (Hopfield 1984; Yi et al. 2023)
 
-    With one array it has no hidden layer (the paper's one-layer network).
+    With one matrix it has no hidden layer (the paper's one-layer network).
     """
 
     sizes: tuple[int, ...] = eqx.field(static=True)
@@ -33,15 +33,15 @@ class LayeredHopfield(AbstractNetwork):
     """Transfer function of the neurons."""
 
     @property
-    def arrays(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns used of each array, the bias row included."""
+    def matrices(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of each weight matrix, the bias row included."""
         return tuple(
             (below + 1, above) for below, above in zip(self.sizes, self.sizes[1:], strict=False)
         )
 
     @property
     def unused(self) -> tuple[tuple[int, int, int], ...]:
-        """None: every line in use holds a neuron or the biases."""
+        """None: every line holds a neuron or the biases."""
         return ()
 
     @property
@@ -62,7 +62,7 @@ class LayeredHopfield(AbstractNetwork):
         self, chip: AbstractChip, inputs: Float[Array, "batch inputs"], key: Key[Array, ""]
     ) -> Float[Array, "batch driven"]:
         """Current into the first layer, its bias included."""
-        return self.mapping.forward(chip, 0, with_bias(inputs), self.sizes[1], key)
+        return self.mapping.forward(chip, self.tiles(chip.limits)[0], with_bias(inputs), key)
 
     def sweep(
         self,
@@ -73,15 +73,15 @@ class LayeredHopfield(AbstractNetwork):
         key: Key[Array, ""],
     ) -> tuple[Array, ...]:
         """Update the odd layers, then the even ones; see `AbstractNetwork.sweep`."""
+        tiles = self.tiles(chip.limits)
         layers = list(state)
         last = len(layers) - 1
         for k in (*range(0, last + 1, 2), *range(1, last + 1, 2)):
             below_key, above_key = jax.random.split(jax.random.fold_in(key, k))
             current = drive if k == 0 else self._from_below(chip, layers, k, below_key)
             if k < last:
-                current += self.mapping.transposed(
-                    chip, k + 1, layers[k + 1], self.sizes[k + 1], above_key
-                )
+                sensed = self.mapping.transposed(chip, tiles[k + 1], layers[k + 1], above_key)
+                current += sensed[:, :-1]  # the last word line holds biases: no neuron listens
             if k == last and nudge is not None:
                 layers[k] = nudge.settle(self.activation, current, layers[k])
             else:
@@ -109,7 +109,7 @@ class LayeredHopfield(AbstractNetwork):
     def lines(
         self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
     ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
-        """Activities at the word and the bit lines of each array."""
+        """Activities at the word and the bit lines of each matrix."""
         below = (inputs, *state[:-1])
         return tuple((with_bias(low), high) for low, high in zip(below, state, strict=True))
 
@@ -121,4 +121,5 @@ class LayeredHopfield(AbstractNetwork):
         self, chip: AbstractChip, layers: Sequence[Array], k: int, key: Key[Array, ""]
     ) -> Array:
         """Current into layer k+1 from layer k and its bias."""
-        return self.mapping.forward(chip, k, with_bias(layers[k - 1]), self.sizes[k + 1], key)
+        tiles = self.tiles(chip.limits)[k]
+        return self.mapping.forward(chip, tiles, with_bias(layers[k - 1]), key)

@@ -50,12 +50,20 @@ class Sweeps:
     """Largest change of an activity in one sweep at which a sample counts as settled."""
     average: int = 1
     """Sweeps over which unsettled samples are averaged, 1 to `limit`."""
+    noise: float = 0.0
+    """Standard deviation of what is added to every activity after each sweep: noise of the
+    neurons themselves, beside that of the chip's reads."""
 
     def __post_init__(self):
         if not 1 <= self.average <= self.limit:
             raise InputError(
                 f"Sweeps: average is {self.average} of a limit of {self.limit}; give a number from "
                 "1 to the limit"
+            )
+        if not 0 <= self.noise < 1:
+            raise InputError(
+                f"Sweeps: noise is {self.noise}; give a standard deviation of an activity, from 0 "
+                "to below 1"
             )
 
     def __call__(
@@ -75,7 +83,11 @@ class Sweeps:
 
         def sweep(carry):
             state, total, _, sweeps = carry
-            new = network.sweep(chip, state, drive, nudge, jax.random.fold_in(key, sweeps))
+            sweep_key = jax.random.fold_in(key, sweeps)
+            new = network.sweep(chip, state, drive, nudge, sweep_key)
+            if self.noise > 0:
+                # A first split of `sweep_key` is no key that a sweep folds out of it.
+                new = _noisy(new, self.noise, jax.random.split(sweep_key)[0])
             moves = [jnp.max(jnp.abs(a - b), -1) for a, b in zip(new, state, strict=True)]
             counted = sweeps >= self.limit - self.average
             total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
@@ -89,6 +101,16 @@ class Sweeps:
             lambda t, s: jnp.where(converged[:, None], s, t / self.average), total, state
         )
         return Relaxed(mean, residual, sweeps, converged)
+
+
+def _noisy(
+    state: tuple[Float[Array, "batch _"], ...], sd: float, key: Key[Array, ""]
+) -> tuple[Float[Array, "batch _"], ...]:
+    keys = jax.random.split(key, len(state))
+    return tuple(
+        layer + sd * jax.random.normal(layer_key, layer.shape)
+        for layer, layer_key in zip(state, keys, strict=True)
+    )
 
 
 def energy_per_sweep(

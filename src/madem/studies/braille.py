@@ -118,12 +118,12 @@ def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learne
 
 
 def _check_words_fit(network: AbstractNetwork, limits: Limits, config: BrailleConfig) -> None:
-    """Say it in words and letters where the words are what does not fit."""
-    most = min(limits.rows - 1, limits.columns) // DOTS_PER_CELL
-    longest = max(config.words, key=len)
-    if len(longest) > most:
+    """Say it in letters too, where the words' length is what does not fit."""
+    try:
+        check_fit(network, limits)
+    except InputError as error:
+        longest = max(config.words, key=len)
         raise InputError(
-            f"the word {longest!r} has {len(longest)} letters and an array of {limits.rows} × "
-            f"{limits.columns} holds {most}; use shorter words or a chip with larger arrays"
-        )
-    check_fit(network, limits)
+            f"{error}; or shorter words (the longest, {longest!r}, has {len(longest)} letters of "
+            f"{DOTS_PER_CELL} dots)"
+        ) from None

@@ -71,7 +71,9 @@ def run_pictures(run: BrailleRun) -> RunPictures:
         beta=study.config.beta,
         before=np.load(run.folder.first_reading),
         after=run.read(state),
-        used=study.network.arrays,
+        used=tuple(
+            used for tiles in study.network.tiles(study.description.limits) for used in tiles.used
+        ),
         g_max=study.description.limits.g_max,
     )
 
