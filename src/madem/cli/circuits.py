@@ -63,9 +63,7 @@ class _Circuit(NamedTuple):
     def one(self, number: int) -> "_Circuit":
         """The circuit at one input alone. Raises `InputError` if there is none of that number."""
         if not 0 <= number < len(self.voltages):
-            raise InputError(
-                f"--input {number}: there are {len(self.voltages)} inputs, counted from 0 on"
-            )
+            raise InputError(f"--input {number}: inputs are counted 0 to {len(self.voltages) - 1}")
         return self._replace(voltages=self.voltages[number : number + 1])
 
     def solve(self, method: str) -> Solution:
@@ -235,15 +233,12 @@ def _draw(path: Path, shown: _Circuit, number: int) -> None:
     from madem.report import ir_drop_figure, save_figure  # noqa: PLC0415
 
     solution = shown.solve("lines")
-    rows, columns = shown.conductance.shape
-    title = f"IR drop of {rows} × {columns} devices, {shown.direction}, input {number}"
-    forward = shown.direction == "forward"
-    ideal = shown.voltages[0][:, None] if forward else -shown.voltages[0]
-    words, bits = solution.word_voltages, solution.bit_voltages
-    assert words is not None
-    assert bits is not None
-    found = np.asarray(words[0] - bits[0])
-    save_figure(ir_drop_figure(found, np.broadcast_to(ideal, found.shape), title), path)
+    assert solution.word_voltages is not None
+    assert solution.bit_voltages is not None
+    found = np.asarray(solution.word_voltages - solution.bit_voltages)[0]
+    rows, columns = found.shape
+    title = f"IR drop of {rows} × {columns} devices at input {number}"
+    save_figure(ir_drop_figure(found, shown.voltages[0], shown.direction, title), path)
 
 
 def _show(circuit: _Circuit, answer: _Answer, shown: _Circuit, number: int) -> None:
@@ -259,10 +254,10 @@ def _show(circuit: _Circuit, answer: _Answer, shown: _Circuit, number: int) -> N
     kind = "difference to madem" if answer.method == "ngspice" else "residual"
     inputs = f"{len(ideal)} input{'s' if len(ideal) > 1 else ''}"
     results.print(
-        f"{rows} × {columns} devices, {inputs}: {answer.method}, {answer.seconds:.3g} s, {kind} "
-        f"{answer.residual:.1e}; wires change currents by up to {100 * worst:.3g} % of the greatest; "
-        f"input {number}: {1e6 * power.devices.sum():.4g} µW in devices, "
-        f"{1e6 * power.wires[0]:.4g} µW in wires",
+        f"{rows} × {columns} devices, {inputs}: {answer.method}, {answer.seconds:.3g} s, "
+        f"{kind} {answer.residual:.1e}\n"
+        f"wires change currents by up to {100 * worst:.3g} % of the greatest; at input {number} "
+        f"{1e6 * power.devices.sum():.4g} µW in devices, {1e6 * power.wires[0]:.4g} µW in wires",
         soft_wrap=True,
     )
 

@@ -35,32 +35,38 @@ def currents_table(
 
 
 def ir_drop_figure(
-    found: Float[np.ndarray, "rows columns"], ideal: Float[np.ndarray, "rows columns"], title: str
+    found: Float[np.ndarray, "rows columns"],
+    voltages: Float[np.ndarray, " driven"],
+    direction: str,
+    title: str,
 ) -> Figure:
-    """Map of the part of each device's ideal voltage that wires take; grey where that is 0 V."""
+    """Map of the part of each device's voltage that wires take; grey where its line is at 0 V.
+
+    `found` is from word to bit line at each device, `voltages` at the driven lines, volt. Colours
+    end at −100 % and 100 %: beside strongly driven lines a weakly driven one can gain or lose many
+    times its own voltage.
+    """
+    forward = direction == "forward"
+    ideal = np.broadcast_to(voltages[:, None] if forward else -voltages, found.shape)
     percent = np.ma.masked_invalid(100 * _lost(found, ideal))
-    low, high = (float(np.ma.filled(end, 0.0)) for end in (percent.min(), percent.max()))
-    # Beside strongly driven lines a weak one can lose many times its own voltage.
-    low, high = max(min(low, 0.0), -100.0), min(max(high, 0.0), 100.0)
-    beyond_low, beyond_high = bool((percent < low).any()), bool((percent > high).any())
-    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    lowest, highest = (float(np.ma.filled(end, 0.0)) for end in (percent.min(), percent.max()))
+    low, high = np.clip([min(lowest, 0.0), max(highest, 0.0)], -100.0, 100.0)
     figure = Figure(figsize=(6.0, 4.6), layout="constrained")
     axis = figure.subplots()
     axis.set_facecolor("#d1d5db")
     image = axis.imshow(
         percent, cmap="viridis", vmin=low, vmax=high, aspect="auto", interpolation="nearest"
     )
+    words, bits = ("driven", "sensed") if forward else ("sensed", "driven")
     axis.set_title(title, fontsize=_SMALL + 2)
-    axis.set_xlabel("bit line (sensed or driven at the bottom)", fontsize=_SMALL)
-    axis.set_ylabel("word line (driven or sensed at the left)", fontsize=_SMALL)
+    axis.set_xlabel(f"bit line, {bits} at the bottom", fontsize=_SMALL)
+    axis.set_ylabel(f"word line, {words} at the left", fontsize=_SMALL)
     axis.tick_params(labelsize=_SMALL)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-    bar = figure.colorbar(
-        image,
-        label="device's voltage lost in wires (%)",
-        extend=extend.get((beyond_low, beyond_high), "neither"),
-    )
+    beyond = lowest < low or highest > high
+    bar = figure.colorbar(image, extend="both" if beyond else "neither")
+    bar.set_label("voltage of the device lost in wires (%)", fontsize=_SMALL)
     bar.ax.tick_params(labelsize=_SMALL)
     return figure
 
