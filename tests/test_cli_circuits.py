@@ -212,7 +212,7 @@ def test_the_map_shows_the_part_of_each_voltage_that_is_lost(array, direction):
 
 def test_a_map_of_nothing_is_grey():
     figure = ir_drop_figure(np.zeros((2, 3)), np.zeros(2), "forward", "off")
-    assert np.ma.getmaskarray(figure.axes[0].images[0].get_array()).all()
+    assert np.ma.asarray(figure.axes[0].images[0].get_array()).mask.all()
     figure.canvas.draw()
 
 

@@ -135,11 +135,11 @@ def solve(
     if out is not None:
         _write(out, circuit, solution)
     if drop_map is not None:
-        _draw(drop_map, shown, number)
+        _draw(drop_map, shown, _at_one_input(shown, solution), number)
     if as_json:
         print_json(answer._replace(currents=answer.currents.tolist())._asdict())
     else:
-        _show(circuit, answer, shown, number)
+        _show(circuit, answer, shown, _at_one_input(shown, solution), number)
 
 
 def netlist(
@@ -213,6 +213,13 @@ def _asked_of_ngspice(circuit: _Circuit, ours: Solution) -> _Answer:
     return _Answer(currents, residual, "ngspice", seconds)
 
 
+def _at_one_input(shown: _Circuit, solution: Solution) -> Solution:
+    """Solution, with node voltages, at the input shown alone; anew where the one found has none."""
+    if solution.method == "lines" and len(solution.currents) == 1:
+        return solution
+    return shown.solve("lines")
+
+
 def _write(path: Path, circuit: _Circuit, solution: Solution) -> None:
     power = circuit.power(solution)
     arrays = {
@@ -228,11 +235,10 @@ def _write(path: Path, circuit: _Circuit, solution: Solution) -> None:
         np.savez(file, **arrays)
 
 
-def _draw(path: Path, shown: _Circuit, number: int) -> None:
+def _draw(path: Path, shown: _Circuit, solution: Solution, number: int) -> None:
     # Matplotlib takes a second to import, which a solution by itself need not wait for.
     from madem.report import ir_drop_figure, save_figure  # noqa: PLC0415
 
-    solution = shown.solve("lines")
     assert solution.word_voltages is not None
     assert solution.bit_voltages is not None
     found = np.asarray(solution.word_voltages - solution.bit_voltages)[0]
@@ -241,13 +247,15 @@ def _draw(path: Path, shown: _Circuit, number: int) -> None:
     save_figure(ir_drop_figure(found, shown.voltages[0], shown.direction, title), path)
 
 
-def _show(circuit: _Circuit, answer: _Answer, shown: _Circuit, number: int) -> None:
+def _show(
+    circuit: _Circuit, answer: _Answer, shown: _Circuit, solution: Solution, number: int
+) -> None:
     from madem.report import currents_table  # noqa: PLC0415
 
     ideal = circuit.ideal_currents()
     title = f"Sensed currents at input {number}, {circuit.direction}"
     results.print(currents_table(answer.currents[number], ideal[number], title))
-    power = shown.power(shown.solve("lines"))
+    power = shown.power(solution)
     rows, columns = circuit.conductance.shape
     # Over the greatest current: a small one is a difference that wires can change at will.
     worst = _relative_difference(answer.currents, ideal)
