@@ -10,6 +10,7 @@ from rich.table import Table
 _ALL = 32
 """Lines up to which a table shows every one."""
 _SMALL = 8
+"""Size of small print, points."""
 
 
 def currents_table(
