@@ -35,6 +35,8 @@ COMMANDS = _Commands(
     braille="madem.cli.braille",
     resume="madem.cli.braille",
     recall="madem.cli.braille",
+    solve="madem.cli.circuits",
+    netlist="madem.cli.circuits",
 )
 
 
