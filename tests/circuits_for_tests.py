@@ -107,19 +107,16 @@ def imbalance(g, voltages, wires, direction, solution):
     return from_words, from_bits
 
 
-def random_wires(rng, shape, direction, *, access=False):
-    """Wires with ends of all kinds, some lines floating, and access transistors if wanted."""
-    floating_words, floating_bits = rng.random(shape[0]) < 0.3, rng.random(shape[1]) < 0.3
-    driven = floating_words if direction == "forward" else floating_bits
-    driven[0] = False
+def random_wires(rng, shape, far, direction):
+    """Wires, some lines floating but never all of the driven, and access transistors."""
+    floating = [rng.random(lines) < 0.3 for lines in shape]
+    floating[0 if direction == "forward" else 1][0] = False
     return Wires(
         *rng.uniform(0.1, 10, 2).tolist(),
         *rng.uniform(0, 100, 2).tolist(),
-        access=rng.uniform(0, 5e3, shape) if access else 0.0,
-        floating_words=floating_words,
-        floating_bits=floating_bits,
-        far_driven=str(rng.choice(["open", "driven", "grounded"])),
-        far_sensed=str(rng.choice(["open", "sensed", "grounded"])),
+        rng.uniform(0, 5e3, shape),
+        *floating,
+        *far,
     )
 
 

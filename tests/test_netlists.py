@@ -21,6 +21,7 @@ from madem.circuits import (
 )
 
 SHAPE = (12, 7)
+FAR = {"forward": ("driven", "sensed"), "transposed": ("open", "grounded")}
 TABLE = Tabulated(np.array([0.05, 0.1, 0.2, 0.3, 0.45]), np.array([0.05, 0.11, 0.25, 0.5, 1.2]))
 LAWS = {"linear": Linear(), "sinh": Sinh(0.1), "table": TABLE}
 
@@ -41,14 +42,11 @@ def test_ngspice_runs_the_netlist_and_agrees(direction, law, tmp_path):
     g, rng = random_array(SHAPE, 9)
     g[3, 3] = 1e-2
     voltages = rng.uniform(-0.5, 0.5, SHAPE[0 if direction == "forward" else 1])
-    for wires in (
-        Wires(2.0, 3.0, driver=10.0, sense=50.0),
-        *(random_wires(rng, SHAPE, direction, access=True) for _ in range(4)),
-    ):
-        file = tmp_path / "array.cir"
-        write_netlist(file, g, voltages, wires, law=law, direction=direction)
-        ours = solve(g, voltages, wires, law=law, direction=direction).currents
-        np.testing.assert_allclose(ours, ngspice(file), rtol=1e-6)
+    wires = random_wires(rng, SHAPE, FAR[direction], direction)
+    file = tmp_path / "array.cir"
+    write_netlist(file, g, voltages, wires, law=law, direction=direction)
+    ours = solve(g, voltages, wires, law=law, direction=direction).currents
+    np.testing.assert_allclose(ours, ngspice(file), rtol=1e-6)
 
 
 def test_each_kind_of_end_is_written_as_it_is():
