@@ -87,12 +87,11 @@ def superlu(g, voltages, wires, direction, refinements=2):
 def imbalance(g, voltages, wires, direction, solution):
     """Sum of all currents that leave each node, of the word lines and of the bit lines."""
     left, right, bottom, top = end_conductances(wires, direction, g.shape)
-    words, bits = solution.word_voltages, solution.bit_voltages
+    words, bits, through = solution.at_devices()
     beyond = voltages if wires.far_driven == "driven" else 0.0
     near_words, far_words, near_bits, far_bits = voltages, beyond, 0.0, 0.0
     if direction == "transposed":
         near_words, far_words, near_bits, far_bits = near_bits, far_bits, near_words, far_words
-    through = solution.device_currents
     along = np.diff(words, axis=-1) / wires.word
     down = np.diff(bits, axis=-2) / wires.bit
     from_words, from_bits = through.copy(), -through
@@ -122,7 +121,7 @@ def random_wires(rng, shape, far, direction):
 
 def check_kirchhoff(g, voltages, wires, direction, solution):
     """Currents balance at every node, and the power that sources supply is all accounted for."""
-    greatest = np.abs(solution.device_currents).max((-1, -2), keepdims=True)
+    greatest = np.abs(solution.at_devices()[2]).max((-1, -2), keepdims=True)
     # A segment of 0.1 ohm carries 10 S times the last digit of its ends' voltages.
     rounding = 16 * np.finfo(float).eps * np.abs(voltages).max() / min(wires.word, wires.bit)
     for node in imbalance(g, voltages, wires, direction, solution):

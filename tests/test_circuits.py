@@ -65,7 +65,7 @@ def test_kirchhoffs_laws_and_the_power_balance_hold(seed, shape, direction, ohms
     solution = solve(g, voltages, wires, direction=direction, method="lines")
 
     check_kirchhoff(g, voltages, wires, direction, solution)
-    currents = solution.device_currents
+    currents = solution.at_devices()[2]
     np.testing.assert_allclose(
         solution.currents,
         currents.sum(-2) if direction == "forward" else -currents.sum(-1),

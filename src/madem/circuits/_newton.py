@@ -9,6 +9,8 @@ one, so a step that is short enough reduces its norm (Deuflhard 2011, Newton Met
 Problems, section 3.1).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,7 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from madem.circuits._line_cg import Report, solve_nodes
+from madem.circuits._line_cg import Report, solve_held_nodes, solve_nodes
 from madem.circuits._lines import Network, Nodes
 from madem.circuits.laws import AbstractLaw
 
@@ -24,6 +26,9 @@ _STEPS = 100
 """Steps after which Newton's iteration is given up."""
 _SHORTEST = 2.0**-20
 """Part of Newton's step below which the line search is given up."""
+_WHOLE = 5
+"""Steps at the beginning that are taken whole, from voltages that the law limits: the mismatch of
+an exponential law is no guide before the order of magnitude of the current is right."""
 _MISMATCH = 1e-10
 """Mismatch of a cell, relative to the largest current (both over the devices' conductances), at
 which one more step, which squares it, is the last."""
@@ -71,27 +76,32 @@ def solve_circuit(
     derivative is the solution's.
     """
     fixed = lax.stop_gradient(circuit)
+    numbers = {"tolerance": tolerance, "limit": limit}
+    differentiable, held = partial(solve_nodes, **numbers), partial(solve_held_nodes, **numbers)
 
     def improve(state: _State) -> _State:
         point, mismatch, steps = state
-        _, target, _ = _step(fixed, point.devices, point.bits, tolerance, limit)
-        return _State(*_search(fixed, point, target, mismatch), steps + 1)
+        limited = fixed.law.limited(point.devices, point.carried / fixed.network.devices)
+        devices = jnp.where(steps < _WHOLE, limited, point.devices)
+        _, target, _ = _step(fixed, devices, point.bits, held)
+        before = jnp.where(steps < _WHOLE, jnp.inf, jnp.linalg.norm(mismatch))
+        return _State(*_search(fixed, point, target, before), steps + 1)
 
     def unfinished(state: _State) -> Array:
         return ~_matched(fixed, state.point, state.mismatch) & (state.steps < _STEPS)
 
-    nowhere = jnp.zeros_like(circuit.network.devices)
-    devices, bits = (nowhere, nowhere) if begin is None else begin
-    # The wires carry nothing known yet, so the first step is taken whole.
-    start = _State(_Point(devices, nowhere, bits), nowhere + jnp.inf, jnp.zeros((), jnp.int32))
-    state = lax.while_loop(unfinished, improve, start)
-    reached = state.point
-    nodes, point, linear = _step(circuit, reached.devices, reached.bits, tolerance, limit)
-    return nodes, point.carried, _report(fixed, point, linear, state.steps + 1)
+    if begin is None:
+        begin = (jnp.zeros_like(circuit.network.devices),) * 2
+    carried = fixed.network.devices * fixed.law.relative(begin[0])
+    # The wires do not carry these currents yet, so nothing matches before the first step.
+    start = _State(_Point(begin[0], carried, begin[1]), carried + jnp.inf, jnp.zeros((), jnp.int32))
+    reached, _, steps = lax.while_loop(unfinished, improve, start)
+    nodes, point, linear = _step(circuit, reached.devices, reached.bits, differentiable)
+    return nodes, point.carried, _report(fixed, point, linear, steps + 1)
 
 
 def _step(
-    circuit: Circuit, devices: Array, bits: Array, tolerance: Array, limit: Array
+    circuit: Circuit, devices: Array, bits: Array, solve: Callable[..., tuple[Nodes, Report]]
 ) -> tuple[Nodes, _Point, Report]:
     """Solve with every device replaced by its tangent, a conductance and a source beside it."""
     conductance, law = circuit.network.devices, circuit.law
@@ -99,14 +109,12 @@ def _step(
     share = 1 / (1 + slope * circuit.access)
     tangent = slope * share
     source = (conductance * law.relative(devices) - slope * devices) * share
-    nodes, report = solve_nodes(
+    nodes, report = solve(
         circuit.network._replace(devices=tangent),
         Nodes(
             circuit.injected.words - source[..., None], circuit.injected.bits + source[..., None]
         ),
-        tolerance,
-        limit,
-        bits[..., None],
+        start=bits[..., None],
     )
     drop = (nodes.words - nodes.bits)[..., 0]
     carried = source + tangent * drop
@@ -125,11 +133,8 @@ def _matched(circuit: Circuit, point: _Point, mismatch: Array) -> Array:
     return jnp.max(jnp.abs(mismatch)) <= _MISMATCH * scale
 
 
-def _search(
-    circuit: Circuit, point: _Point, target: _Point, mismatch: Array
-) -> tuple[_Point, Array]:
+def _search(circuit: Circuit, point: _Point, target: _Point, before: Array) -> tuple[_Point, Array]:
     """Go as far towards the target, halving the step, as the mismatch's norm falls with it."""
-    before = jnp.linalg.norm(mismatch)
 
     def at(part: Array) -> _Point:
         return jax.tree.map(lambda old, new: old + part * (new - old), point, target)

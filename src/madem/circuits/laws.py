@@ -31,6 +31,13 @@ class AbstractLaw(eqx.Module):
         """Differential conductance over conductance: the derivative of `relative`."""
 
     @abc.abstractmethod
+    def limited(
+        self, voltage: Float[Array, "*devices"], current: Float[Array, "*devices"]
+    ) -> Float[Array, "*devices"]:
+        """Where Newton's method should put the tangent for a device that should carry `current`
+        (over conductance) at `voltage`: there, or lower if the law rises steeply."""
+
+    @abc.abstractmethod
     def expression(self, voltage: str) -> str:
         """`relative` as ngspice writes it, of the expression of a voltage."""
 
@@ -45,6 +52,12 @@ class Linear(AbstractLaw):
     def slope(self, voltage: Float[Array, "*devices"]) -> Float[Array, "*devices"]:
         """See `AbstractLaw`."""
         return jnp.ones_like(voltage)
+
+    def limited(
+        self, voltage: Float[Array, "*devices"], current: Float[Array, "*devices"]
+    ) -> Float[Array, "*devices"]:
+        """See `AbstractLaw`."""
+        return voltage
 
     def expression(self, voltage: str) -> str:
         """See `AbstractLaw`."""
@@ -73,6 +86,13 @@ class Sinh(AbstractLaw):
     def slope(self, voltage: Float[Array, "*devices"]) -> Float[Array, "*devices"]:
         """See `AbstractLaw`."""
         return jnp.cosh(voltage / self.v0)
+
+    def limited(
+        self, voltage: Float[Array, "*devices"], current: Float[Array, "*devices"]
+    ) -> Float[Array, "*devices"]:
+        """See `AbstractLaw`."""
+        carrying = self.v0 * jnp.arcsinh(current / self.v0)
+        return jnp.where(jnp.abs(carrying) < jnp.abs(voltage), carrying, voltage)
 
     def expression(self, voltage: str) -> str:
         """See `AbstractLaw`."""
@@ -109,8 +129,8 @@ class Tabulated(AbstractLaw):
     @classmethod
     def from_measurement(
         cls,
-        voltage: Float[np.ndarray, " points"],
-        current: Float[np.ndarray, " points"],
+        voltage: Float[np.ndarray, " voltages"],
+        current: Float[np.ndarray, " currents"],
         read_voltage: float,
         *,
         knots: int = 24,
@@ -126,7 +146,8 @@ class Tabulated(AbstractLaw):
         switching is no single curve.
         """
         voltage, current = np.asarray(voltage, np.float64), np.asarray(current, np.float64)
-        if voltage.shape != current.shape or not np.isfinite([voltage, current]).all():
+        finite = np.isfinite(voltage).all() and np.isfinite(current).all()
+        if voltage.shape != current.shape or voltage.size == 0 or not finite:
             raise InputError(
                 f"a sweep of {voltage.size} voltages and {current.size} currents cannot be made a "
                 "table; as many finite ones of each are expected"
@@ -145,7 +166,8 @@ class Tabulated(AbstractLaw):
             )
         table = cls(at, mean)
         with jax.enable_x64(True):
-            curve, here = np.split(table.relative(jnp.append(across, read_voltage)), [-1])
+            curve = np.asarray(table.relative(jnp.asarray(across)))
+            here = float(table.relative(jnp.asarray(read_voltage)))
         scatter = np.sqrt(np.mean((through - curve) ** 2)) / mean[-1]
         if scatter > _SCATTER:
             raise InputError(
@@ -169,6 +191,12 @@ class Tabulated(AbstractLaw):
         inside = jnp.minimum(along, 1.0)
         bent = first + last - 2 * rise
         return first + inside * (2 * (rise - first - bent) + inside * 3 * bent)
+
+    def limited(
+        self, voltage: Float[Array, "*devices"], current: Float[Array, "*devices"]
+    ) -> Float[Array, "*devices"]:
+        """See `AbstractLaw`."""
+        return voltage
 
     def expression(self, voltage: str) -> str:
         """See `AbstractLaw`."""

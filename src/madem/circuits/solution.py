@@ -36,6 +36,19 @@ class Solution(eqx.Module):
     method: str = eqx.field(static=True)
     """How it was solved: `lines`, `transfer` or `newton`."""
 
+    def at_devices(self) -> tuple[Any, Any, Any]:
+        """Voltages of word and bit lines, and currents; as the fields, but never `None`.
+
+        Raises `InputError` if the solution came from the transfer matrix, which knows no nodes.
+        """
+        found = self.word_voltages, self.bit_voltages, self.device_currents
+        if any(one is None for one in found):
+            raise InputError(
+                "this solution has no node voltages, since it came from the transfer matrix; call "
+                "solve(…, method='lines')"
+            )
+        return found
+
     def require(self) -> "Solution":
         """Return this; outside jit only. Raises `NotConvergedError` with the figures."""
         converged = np.asarray(self.converged)
@@ -71,15 +84,10 @@ def power(
 ) -> Power:
     """Power balance of a solution; arguments as they were for `solve`.
 
-    Raises `InputError` if the solution came from the transfer matrix, which knows no nodes.
+    Raises `InputError` as `Solution.at_devices` does.
     """
     forward = check_direction(direction)
-    words, bits, currents = solution.word_voltages, solution.bit_voltages, solution.device_currents
-    if words is None or bits is None or currents is None:
-        raise InputError(
-            "this solution has no node voltages, since it came from the transfer matrix; call "
-            "solve(…, method='lines')"
-        )
+    words, bits, currents = solution.at_devices()
     # Of every line, the currents that leave it, from its near to its far end.
     word_lines = (currents, wires.word, wires.floating_words)
     bit_lines = (-currents.swapaxes(-1, -2)[..., ::-1], wires.bit, wires.floating_bits)

@@ -159,12 +159,11 @@ def _beginning(
     """Voltages of the devices and of the bit lines to begin from."""
     if start is None:
         return None
-    words, bits, through = start.word_voltages, start.bit_voltages, start.device_currents
-    if words is None or bits is None or through is None or bits.shape != shape:
-        found = None if bits is None else bits.shape
+    words, bits, through = start.at_devices()
+    if bits.shape != shape:
         raise InputError(
-            f"start has bit-line voltages of shape {found}, but {shape} is expected; give a "
-            "solution by method='lines' or 'newton' of the same shapes"
+            f"start has bit-line voltages of shape {bits.shape}, but {shape} is expected; give a "
+            "solution of the same shapes"
         )
     devices = words - bits
     if wiring.access is not None:
