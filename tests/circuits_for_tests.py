@@ -81,7 +81,7 @@ def superlu(g, voltages, wires, direction, refinements=2):
     for _ in range(refinements):
         nodes += factors.solve(injected - matrix @ nodes)
     circuits = sensed if wires.far_sensed == "sensed" else sensed[:1]
-    return sum((end[:, None] * nodes[place]).T for place, end in circuits), nodes
+    return np.sum([(end[:, None] * nodes[place]).T for place, end in circuits], 0), nodes
 
 
 def imbalance(g, voltages, wires, direction, solution):
@@ -113,9 +113,11 @@ def random_wires(rng, shape, far, direction):
     return Wires(
         *rng.uniform(0.1, 10, 2).tolist(),
         *rng.uniform(0, 100, 2).tolist(),
-        rng.uniform(0, 5e3, shape),
-        *floating,
-        *far,
+        access=rng.uniform(0, 5e3, shape),
+        floating_words=floating[0],
+        floating_bits=floating[1],
+        far_driven=far[0],
+        far_sensed=far[1],
     )
 
 

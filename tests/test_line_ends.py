@@ -33,14 +33,15 @@ def test_currents_are_superlus_and_kirchhoffs_laws_hold(seed, circuit):
     exact, nodes = superlu(seen, voltages, wires, direction)
     np.testing.assert_allclose(solution.currents, exact, rtol=1e-6, atol=1e-15)
     words, bits = nodes.T.reshape(2, 2, *SHAPE).swapaxes(0, 1)
-    np.testing.assert_allclose(solution.word_voltages, words, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(solution.bit_voltages, bits, rtol=1e-9, atol=1e-12)
+    found = solution.at_devices()
+    np.testing.assert_allclose(found[0], words, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found[1], bits, rtol=1e-9, atol=1e-12)
     check_kirchhoff(g, voltages, wires, direction, solution)
 
 
 def test_one_cell_with_both_ends_of_both_lines():
     g, volt = np.array([[1e-3]]), np.array([1.0])
-    wires = Wires(1.0, 2.0, 3.0, 4.0, 500.0, far_driven="driven", far_sensed="sensed")
+    wires = Wires(1.0, 2.0, 3.0, 4.0, access=500.0, far_driven="driven", far_sensed="sensed")
     ohms = (1 + 3) / 2 + 1000 + 500 + (2 + 4) / 2
     assert solve(g, volt, wires).currents[0] == pytest.approx(1 / ohms, rel=1e-12)
 
@@ -114,7 +115,8 @@ def test_the_adjoint_is_the_finite_difference_through_all_kinds_of_ends():
 
     def loss(log_g, ohms, access):
         far = {"far_driven": "driven", "far_sensed": "grounded"}
-        wires = Wires(*ohms, access, *floating, **far)
+        lines = {"floating_words": floating[0], "floating_bits": floating[1]}
+        wires = Wires(*ohms, access=access, **lines, **far)
         return jnp.sum(weights * jnp.sin(1e3 * solve(jnp.exp(log_g), voltages, wires).currents))
 
     with jax.enable_x64(True):
@@ -132,23 +134,23 @@ def test_the_adjoint_is_the_finite_difference_through_all_kinds_of_ends():
             assert float(jnp.sum(gradient * aside)) == pytest.approx(difference, rel=1e-5)
 
 
-ALL = np.ones(SHAPE[0], bool), np.ones(SHAPE[1], bool)
+WORDS, BITS = np.ones(SHAPE[0], bool), np.ones(SHAPE[1], bool)
 
 
 def test_where_all_lines_float_there_is_no_result():
     g, _ = random_array(SHAPE, 4)
     with pytest.raises(InputError, match=r"word line 0 has no path to a source or to ground"):
-        solve(g, np.ones(SHAPE[0]), Wires(1.0, 1.0, 0.0, 0.0, 0.0, *ALL))
+        solve(g, np.ones(SHAPE[0]), Wires(1.0, 1.0, floating_words=WORDS, floating_bits=BITS))
     traced = jax.jit(
         lambda words, bits: solve(
             jnp.asarray(g, jnp.float32),
             jnp.ones(SHAPE[0]),
             Wires(1.0, 1.0, floating_words=words, floating_bits=bits),
         )
-    )(*ALL)
+    )(WORDS, BITS)
     assert not bool(traced.converged)
     assert np.isnan(traced.currents).all()
-    grounded = Wires(1.0, 1.0, 0.0, 0.0, 0.0, *ALL, far_sensed="grounded")
+    grounded = Wires(1.0, 1.0, floating_words=WORDS, floating_bits=BITS, far_sensed="grounded")
     assert (solve(g, np.ones(SHAPE[0]), grounded).currents == 0).all()
 
 
@@ -173,7 +175,10 @@ def test_the_transfer_matrix_is_refused_where_it_does_not_hold_and_not_chosen():
         ({"access": -1.0}, r"wires\.access = -1 ohm; a finite 0 ohm or more"),
         ({"access": np.array([[1.0, np.nan]])}, r"wires\.access = nan ohm"),
         ({"access": np.ones((2, 2))}, r"wires\.access has the shape \(2, 2\).*\(6, 9\)"),
-        ({"floating_bits": ALL[0]}, r"wires\.floating_bits has the shape \(6,\).*\(9,\)"),
+        (
+            {"floating_bits": WORDS},
+            r"wires\.floating_bits has the shape \(6,\).*\(9,\)",
+        ),
     ],
 )
 def test_bad_ends_are_refused(options, message):

@@ -128,12 +128,11 @@ def test_a_voltage_of_many_v0_converges_and_a_warm_start_saves_steps():
 
 
 def test_what_newton_cannot_solve_is_never_a_result():
-    g, _ = random_array(SHAPE, 3)
-    wires, law = Wires(1.0, 2.0), Sinh(1e-4)
-    voltages = np.full(SHAPE[0], 50.0)  # sinh(5e5) is beyond float64
+    g, voltages = np.full(SHAPE, 1e-2), np.full(SHAPE[0], 0.5)
+    wires, law = Wires(1e4, 1e4), Sinh(0.1)
     with pytest.raises(NotConvergedError, match=r"\(newton\): after .* 1 of 1 inputs"):
-        solve(g, voltages, wires, law=law)
-    traced = jax.jit(lambda v: solve(jnp.asarray(g, jnp.float32), v, wires, law=law))(
+        solve(g, voltages, wires, law=law, limit=1)
+    traced = jax.jit(lambda v: solve(jnp.asarray(g, jnp.float32), v, wires, law=law, limit=1))(
         jnp.asarray(voltages, jnp.float32)
     )
     assert not bool(traced.converged)
@@ -163,7 +162,7 @@ def test_the_adjoint_is_the_finite_difference(kind):
 
     def loss(log_g, voltages, ohms, *parameters):
         law = Sinh(parameters[0][0]) if kind is Sinh else Tabulated(*parameters)
-        wires = Wires(*ohms, floating_bits=floating, **far)
+        wires = Wires(*ohms[:4], access=ohms[4], floating_bits=floating, **far)
         solution = solve(jnp.exp(log_g), voltages, wires, law=law)
         total = jnp.sum(weights[0] * jnp.sin(1e3 * solution.currents))
         words, bits, through = solution.at_devices()
@@ -230,7 +229,7 @@ def test_a_table_from_a_noisy_sweep_is_the_law_behind_it():
 
 def test_a_sweep_that_switches_is_no_law():
     voltage = np.concatenate([np.linspace(0, 0.4, 200), np.linspace(0.4, 0, 200)])
-    on = (np.arange(400) > 150) & (np.arange(400) < 250)
+    on = (np.arange(400) > 150) & (np.arange(400) < 350)
     with pytest.raises(InputError, match=r"scatter by \d+% .*give one branch"):
         Tabulated.from_measurement(voltage, np.where(on, 1e-3, 1e-5) * voltage, 0.1)
 

@@ -90,11 +90,11 @@ def solve_circuit(
     def unfinished(state: _State) -> Array:
         return ~_matched(fixed, state.point, state.mismatch) & (state.steps < _STEPS)
 
-    if begin is None:
-        begin = (jnp.zeros_like(circuit.network.devices),) * 2
-    carried = fixed.network.devices * fixed.law.relative(begin[0])
+    nothing = jnp.zeros_like(fixed.network.devices)
+    devices, bits = (nothing, nothing) if begin is None else begin
+    carried = fixed.network.devices * fixed.law.relative(devices)
     # The wires do not carry these currents yet, so nothing matches before the first step.
-    start = _State(_Point(begin[0], carried, begin[1]), carried + jnp.inf, jnp.zeros((), jnp.int32))
+    start = _State(_Point(devices, carried, bits), nothing + jnp.inf, jnp.zeros((), jnp.int32))
     reached, _, steps = lax.while_loop(unfinished, improve, start)
     nodes, point, linear = _step(circuit, reached.devices, reached.bits, differentiable)
     return nodes, point.carried, _report(fixed, point, linear, steps + 1)
@@ -130,7 +130,8 @@ def _mismatch(circuit: Circuit, point: _Point) -> Array:
 
 def _matched(circuit: Circuit, point: _Point, mismatch: Array) -> Array:
     scale = jnp.max(jnp.abs(circuit.law.relative(point.devices)))
-    return jnp.max(jnp.abs(mismatch)) <= _MISMATCH * scale
+    greatest = jnp.max(jnp.abs(mismatch))
+    return jnp.isfinite(greatest) & (greatest <= _MISMATCH * scale)
 
 
 def _search(circuit: Circuit, point: _Point, target: _Point, before: Array) -> tuple[_Point, Array]:

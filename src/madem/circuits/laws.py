@@ -34,8 +34,11 @@ class AbstractLaw(eqx.Module):
     def limited(
         self, voltage: Float[Array, "*devices"], current: Float[Array, "*devices"]
     ) -> Float[Array, "*devices"]:
-        """Where Newton's method should put the tangent for a device that should carry `current`
-        (over conductance) at `voltage`: there, or lower if the law rises steeply."""
+        """Voltage at which Newton's method puts the tangent in its first steps.
+
+        For a device at `voltage` that carries `current` (over conductance): `voltage`, or a lower
+        one if the law rises so steeply that its tangent there is of no use.
+        """
 
     @abc.abstractmethod
     def expression(self, voltage: str) -> str:

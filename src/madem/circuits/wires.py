@@ -1,5 +1,6 @@
 """What connects the devices of a crossbar to each other and to its ends."""
 
+from dataclasses import KW_ONLY
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -34,6 +35,7 @@ class Wires(eqx.Module):
     """Output resistance of the circuits that drive lines, at whichever end those are."""
     sense: float | Float[Array, ""] = 0.0
     """Input resistance of the circuits that hold sensed lines at 0 V."""
+    _: KW_ONLY
     access: float | Float[Array | np.ndarray, "..."] = 0.0
     """Access transistor in series with each device (1T1R): one value, or (rows, columns)."""
     floating_words: Bool[Array | np.ndarray, " rows"] | None = None
