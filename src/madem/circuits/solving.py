@@ -54,7 +54,7 @@ def solve(
     word lines, with the bit lines sensed at their bottom ends; `direction="transposed"`:
     (…, columns) at the bottom ends of the bit lines, with the word lines sensed at the left.
 
-    `law`: current of the devices over voltage; `conductance` scales it.
+    `law`: how the devices' current depends on their voltage; `conductance` scales it.
 
     `method`: `lines` is conjugate gradients that solve whole lines, best for few inputs;
     `transfer` reduces the array to its transfer matrix, best for many, and has no node voltages;
@@ -219,9 +219,8 @@ def _by_newton(
     # Every input has its own differential conductances, so each is a linear system by itself.
     def one(voltages, begin):
         circuit = Circuit(network, access, law, injected(network, voltages[None], **ends))
-        nodes, through, report = solve_circuit(
-            circuit, tolerance, jnp.asarray(limit, jnp.int32), begin
-        )
+        most = jnp.asarray(limit, jnp.int32)
+        nodes, through, report = solve_circuit(circuit, tolerance, most, begin)
         currents = sensed(network, nodes, **ends)[0]
         return currents, (nodes.words[..., 0], nodes.bits[..., 0], through), report
 

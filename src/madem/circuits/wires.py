@@ -55,11 +55,11 @@ class Wires(eqx.Module):
             if isinstance(ohm, Tracer) or not isinstance(ohm, float | int | jax.Array | np.ndarray):
                 continue  # under transformations its value is not there to be seen
             lowest, highest = float(np.min(ohm)), float(np.max(ohm))
+            value = highest if np.isposinf(highest) else lowest
             segment = name in ("word", "bit")
-            bad = lowest if not lowest >= 0 or (segment and lowest == 0) else highest
-            if bad is lowest or not np.isfinite(highest):
+            if not np.isfinite(value) or value < 0 or (segment and value == 0):
                 expected = "more than 0 ohm (1e-6 for nearly none)" if segment else "0 ohm or more"
-                raise InputError(f"wires.{name} = {bad:g} ohm; a finite {expected} is expected")
+                raise InputError(f"wires.{name} = {value:g} ohm; a finite {expected} is expected")
         for name, settings in _FAR.items():
             if getattr(self, name) not in settings:
                 expected = ", ".join(repr(setting) for setting in settings)
