@@ -23,8 +23,7 @@ KNOTS = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.1, 0.25, 0.5, 1.2])
 TABLE = Tabulated(*KNOTS)
 CIRCUITS = [  # few, since each compiles anew
     ("forward", ("driven", "sensed"), Sinh),
-    ("transposed", ("open", "grounded"), Sinh),
-    ("forward", ("open", "open"), Tabulated),
+    ("transposed", ("open", "grounded"), Tabulated),
 ]
 
 
@@ -130,14 +129,14 @@ def test_a_voltage_of_many_v0_converges_and_a_warm_start_saves_steps():
 def test_what_newton_cannot_solve_is_never_a_result():
     g, voltages = np.full(SHAPE, 1e-2), np.full(SHAPE[0], 0.5)
     wires, law = Wires(1e4, 1e4), Sinh(0.1)
-    with pytest.raises(NotConvergedError, match=r"\(newton\): after .* 1 of 1 inputs"):
-        solve(g, voltages, wires, law=law, limit=1)
     traced = jax.jit(lambda v: solve(jnp.asarray(g, jnp.float32), v, wires, law=law, limit=1))(
         jnp.asarray(voltages, jnp.float32)
     )
     assert not bool(traced.converged)
     assert np.isnan(traced.currents).all()
-    assert np.isnan(traced.device_currents).all()
+    assert all(np.isnan(one).all() for one in traced.at_devices())
+    with pytest.raises(NotConvergedError, match=r"\(newton\): after .* 1 of 1 inputs"):
+        traced.require()
 
 
 def test_vmap_over_arrays_is_the_loop():
