@@ -23,6 +23,7 @@ from madem.report import ir_drop_figure
 DOCS = Path(__file__).parent.parent / "docs" / "circuits.md"
 SHAPE = (13, 30)
 INPUTS = 9
+PARTS = ("power_devices", "power_access", "power_wires")
 needs_ngspice = pytest.mark.skipif(
     shutil.which("ngspice") is None and "CI" not in os.environ, reason="ngspice is not installed"
 )
@@ -244,6 +245,23 @@ def test_ngspice_runs_the_netlist_and_agrees(madem, array, tmp_path):
     np.testing.assert_allclose(found["currents"], exact, rtol=1e-6)
     assert 0 < found["residual"] < 1e-9
     assert ": ngspice, " in madem("solve", *options, "--ngspice").out
+
+
+@needs_ngspice
+def test_nonlinear_devices_behind_transistors_agree_with_ngspice(madem, tmp_path):
+    rng = np.random.default_rng(4)
+    conductances, voltages = rng.uniform(1e-6, 150e-6, (5, 4)), rng.uniform(-0.4, 0.4, 5)
+    np.savez(tmp_path / "small.npz", g=conductances, v=voltages)
+    options = ["small.npz", "--r-wire", 5, "--r-access", "1 kohm", "--sinh", "100 mV"]
+    options += ["--far-driven", "driven", "--far-sensed", "sensed"]
+    found = answer(madem("solve", *options, "--json", "--out", "o.npz"))
+    assert found["method"] == "newton"
+    assert answer(madem("solve", *options, "--ngspice", "--json"))["residual"] < 1e-6
+    text = madem("solve", *options).out
+    with np.load(tmp_path / "o.npz") as out:
+        assert f"{1e6 * out['power_access'].sum():.4g} µW in access transistors" in text
+        parts = sum(out[name].sum() for name in out.files if name in PARTS)
+        assert parts == pytest.approx(out["power_supplied"].sum(), rel=1e-9)
 
 
 def test_without_ngspice_it_is_said_how_to_install_it(madem, array, tmp_path, monkeypatch):

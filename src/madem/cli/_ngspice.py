@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from madem._checks import InputError, MademError
-from madem.circuits import Wires, sensed_currents, write_netlist
+from madem.circuits import AbstractLaw, Wires, sensed_currents, write_netlist
 
 
 def ngspice_currents(
     conductance: Float[np.ndarray, "rows columns"],
     voltages: Float[np.ndarray, "inputs driven"],
     wires: Wires,
+    law: AbstractLaw,
     direction: str,
 ) -> Float[np.ndarray, "inputs sensed"]:
     """Sensed currents of each input, ampere. Raises `MademError` if ngspice is absent or fails."""
@@ -28,7 +29,7 @@ def ngspice_currents(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "crossbar.cir"
         for one in voltages:
-            write_netlist(file, conductance, one, wires, direction=direction)
+            write_netlist(file, conductance, one, wires, law=law, direction=direction)
             run = subprocess.run(
                 ["ngspice", "-b", str(file)],
                 capture_output=True,

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import typer
 from jaxtyping import Float
@@ -11,7 +13,7 @@ from jaxtyping import Float
 from madem import _units, circuits
 from madem._checks import InputError
 from madem._files import replacing, write_text
-from madem.circuits import Power, Solution, Wires
+from madem.circuits import AbstractLaw, Linear, Power, Sinh, Solution, Wires
 from madem.cli._console import Json, print_json, results
 from madem.cli._ngspice import ngspice_currents
 from madem.data import read_crossbar, read_table
@@ -38,6 +40,19 @@ _Word = Annotated[str | None, typer.Option(metavar="OHM", help="The same, of wor
 _Bit = Annotated[str | None, typer.Option(metavar="OHM", help="The same, of bit lines alone.")]
 _Driver = Annotated[str, typer.Option(metavar="OHM", help="Output resistance of the drivers.")]
 _Sense = Annotated[str, typer.Option(metavar="OHM", help="Input resistance at sensed lines.")]
+_Access = Annotated[
+    str, typer.Option(metavar="OHM", help="Access transistor in series with each device (1T1R).")
+]
+_FarDriven = Annotated[
+    str, typer.Option(help="Far ends of driven lines: `open`, `driven` or `grounded`.")
+]
+_FarSensed = Annotated[
+    str, typer.Option(help="Far ends of sensed lines: `open`, `sensed` or `grounded`.")
+]
+_Sinh = Annotated[
+    str | None,
+    typer.Option(metavar="V0", help="Devices conduct g·V0·sinh(V/V0), not g·V; such as '0.3 V'."),
+]
 _Direction = Annotated[
     str,
     typer.Option(
@@ -58,6 +73,7 @@ class _Circuit(NamedTuple):
     voltages: Float[np.ndarray, "inputs driven"]
     """Volt."""
     wires: Wires
+    law: AbstractLaw
     direction: str
 
     def one(self, number: int) -> "_Circuit":
@@ -68,16 +84,17 @@ class _Circuit(NamedTuple):
 
     def solve(self, method: str) -> Solution:
         """Solve it for all inputs. Raises as `madem.circuits.solve`."""
-        return circuits.solve(*self[:3], direction=self.direction, method=method)
+        return circuits.solve(*self[:3], law=self.law, direction=self.direction, method=method)
 
     def power(self, solution: Solution) -> Power:
         """Where the power goes. Raises as `madem.circuits.power`."""
-        return circuits.power(*self[:3], solution, direction=self.direction)
+        return circuits.power(self.voltages, self.wires, solution, direction=self.direction)
 
     def ideal_currents(self) -> Float[np.ndarray, "inputs sensed"]:
-        """Currents if the wires had no resistance, ampere."""
-        forward = self.direction == "forward"
-        return self.voltages @ (self.conductance if forward else self.conductance.T)
+        """Currents if the wires, and what is in series with devices, had no resistance, ampere."""
+        conducts = self.conductance if self.direction == "forward" else self.conductance.T
+        with jax.enable_x64(True):
+            return np.asarray(self.law.relative(jnp.asarray(self.voltages))) @ conducts
 
 
 class _Answer(NamedTuple):
@@ -99,8 +116,14 @@ def solve(
     r_bit: _Bit = None,
     r_driver: _Driver = "0",
     r_sense: _Sense = "0",
+    r_access: _Access = "0",
+    far_driven: _FarDriven = "open",
+    far_sensed: _FarSensed = "open",
+    sinh: _Sinh = None,
     direction: _Direction = "forward",
-    method: Annotated[str, typer.Option(help="`auto`, `lines` or `transfer`.")] = "auto",
+    method: Annotated[
+        str, typer.Option(help="`auto`, `lines`, `transfer` or, for --sinh, `newton`.")
+    ] = "auto",
     ngspice: Annotated[
         bool, typer.Option("--ngspice", help="Let ngspice solve it, and compare with ours.")
     ] = False,
@@ -118,12 +141,12 @@ def solve(
     if out is not None:
         if ngspice or method == "transfer":
             raise InputError(
-                "--out writes node voltages, which the method 'lines' alone gives; leave out "
-                "--out, or else --ngspice and --method transfer"
+                "--out writes node voltages, which ngspice and the method 'transfer' do not give; "
+                "leave out --out, or else --ngspice and --method transfer"
             )
-        method = "lines"
-    wires = _wires(r_wire, r_word, r_bit, r_driver, r_sense)
-    circuit = _circuit(file, voltages, wires, direction)
+        method = "lines" if sinh is None else "newton"
+    wires = _wires(r_wire, r_word, r_bit, r_driver, r_sense, r_access, far_driven, far_sensed)
+    circuit = _circuit(file, voltages, wires, _law(sinh), direction)
     shown = circuit.one(number)
     began = time.perf_counter()
     solution = circuit.solve(method)
@@ -150,6 +173,10 @@ def netlist(
     r_bit: _Bit = None,
     r_driver: _Driver = "0",
     r_sense: _Sense = "0",
+    r_access: _Access = "0",
+    far_driven: _FarDriven = "open",
+    far_sensed: _FarSensed = "open",
+    sinh: _Sinh = None,
     direction: _Direction = "forward",
     number: _Input = 0,
     out: Annotated[
@@ -157,22 +184,26 @@ def netlist(
     ] = None,
 ) -> None:
     """Print a crossbar as a SPICE netlist: `ngspice -b FILE.cir` solves it."""
-    wires = _wires(r_wire, r_word, r_bit, r_driver, r_sense)
-    shown = _circuit(file, voltages, wires, direction).one(number)
-    text = circuits.netlist(shown.conductance, shown.voltages[0], wires, direction=direction)
+    wires = _wires(r_wire, r_word, r_bit, r_driver, r_sense, r_access, far_driven, far_sensed)
+    shown = _circuit(file, voltages, wires, _law(sinh), direction).one(number)
+    text = circuits.netlist(
+        shown.conductance, shown.voltages[0], wires, law=shown.law, direction=direction
+    )
     if out is None:
         print(text, end="")  # noqa: T201
     else:
         write_text(out, text)
 
 
-def _circuit(file: Path, voltages: str | None, wires: Wires, direction: str) -> _Circuit:
+def _circuit(
+    file: Path, voltages: str | None, wires: Wires, law: AbstractLaw, direction: str
+) -> _Circuit:
     conductance, applied = read_crossbar(file)
     if voltages is not None:
         applied = _applied(voltages, conductance.shape[0 if direction == "forward" else 1])
     if applied is None:
         raise InputError(f"{file} has no voltages v; give --voltages FILE.csv, or '0.2 V'")
-    return _Circuit(conductance, applied, wires, direction)
+    return _Circuit(conductance, applied, wires, law, direction)
 
 
 def _applied(text: str, lines: int) -> Float[np.ndarray, "inputs driven"]:
@@ -186,15 +217,33 @@ def _applied(text: str, lines: int) -> Float[np.ndarray, "inputs driven"]:
 
 
 def _wires(
-    r_wire: str | None, r_word: str | None, r_bit: str | None, r_driver: str, r_sense: str
+    r_wire: str | None,
+    r_word: str | None,
+    r_bit: str | None,
+    r_driver: str,
+    r_sense: str,
+    r_access: str,
+    far_driven: str,
+    far_sensed: str,
 ) -> Wires:
     both = None if r_wire is None else _quantity(r_wire, "ohm", "--r-wire")
     word = both if r_word is None else _quantity(r_word, "ohm", "--r-word")
     bit = both if r_bit is None else _quantity(r_bit, "ohm", "--r-bit")
     if word is None or bit is None:
         raise InputError("wires need a resistance; give --r-wire OHM, or --r-word and --r-bit")
-    driver = _quantity(r_driver, "ohm", "--r-driver")
-    return Wires(word, bit, driver, _quantity(r_sense, "ohm", "--r-sense"))
+    return Wires(
+        word,
+        bit,
+        _quantity(r_driver, "ohm", "--r-driver"),
+        _quantity(r_sense, "ohm", "--r-sense"),
+        access=_quantity(r_access, "ohm", "--r-access"),
+        far_driven=far_driven,
+        far_sensed=far_sensed,
+    )
+
+
+def _law(sinh: str | None) -> AbstractLaw:
+    return Linear() if sinh is None else Sinh(_quantity(sinh, "volt", "--sinh"))
 
 
 def _quantity(text: str, unit: str, option: str) -> float:
@@ -215,9 +264,9 @@ def _asked_of_ngspice(circuit: _Circuit, ours: Solution) -> _Answer:
 
 def _at_one_input(shown: _Circuit, solution: Solution) -> Solution:
     """Solution, with node voltages, at the input shown alone; anew where the one found has none."""
-    if solution.method == "lines" and len(solution.currents) == 1:
+    if solution.word_voltages is not None and len(solution.currents) == 1:
         return solution
-    return shown.solve("lines")
+    return shown.solve("lines" if isinstance(shown.law, Linear) else "newton")
 
 
 def _write(path: Path, circuit: _Circuit, solution: Solution) -> None:
@@ -226,8 +275,9 @@ def _write(path: Path, circuit: _Circuit, solution: Solution) -> None:
         "currents": solution.currents,
         "word_voltages": solution.word_voltages,
         "bit_voltages": solution.bit_voltages,
-        "device_currents": circuits.device_currents(circuit.conductance, solution),
+        "device_currents": solution.device_currents,
         "power_devices": power.devices,
+        "power_access": power.access,
         "power_wires": power.wires,
         "power_supplied": power.supplied,
     }
@@ -265,7 +315,8 @@ def _show(
         f"{rows} × {columns} devices, {inputs}: {answer.method}, {answer.seconds:.3g} s, "
         f"{kind} {answer.residual:.1e}\n"
         f"wires change currents by up to {100 * worst:.3g} % of the greatest; at input {number} "
-        f"{1e6 * power.devices.sum():.4g} µW in devices, {1e6 * power.wires[0]:.4g} µW in wires",
+        f"{1e6 * power.devices.sum():.4g} µW in devices, {1e6 * power.wires[0]:.4g} µW in wires"
+        + (f", {1e6 * power.access.sum():.4g} µW in access transistors" * bool(power.access.any())),
         soft_wrap=True,
     )
 
