@@ -332,7 +332,7 @@ def test_bad_input_is_said_in_one_line(madem, tmp_path, command, arguments, prob
     [
         ([], "wires need a resistance; give --r-wire OHM, or --r-word and --r-bit"),
         (["--r-word", "1"], "wires need a resistance"),
-        (["--r-wire", "1", "--method", "guess"], "method = 'guess'; 'auto', 'lines' or 'transfer'"),
+        (["--r-wire", "1", "--method", "guess"], "method = 'guess'; 'auto', 'lines', 'transfer'"),
         (["--r-wire", "1", "--out", "o.npz", "--method", "transfer"], "--out writes node voltages"),
         (["--r-wire", "1", "--out", "o.npz", "--ngspice"], "--out writes node voltages"),
     ],
