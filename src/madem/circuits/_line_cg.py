@@ -1,10 +1,11 @@
 """Conjugate gradients that solve whole lines at once."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from madem.circuits._lines import Network, Nodes, bit_lines, leaving, word_lines
@@ -45,12 +46,13 @@ def solve_nodes(
     `start`: voltages of the bit lines to begin from.
     """
     fixed = jax.tree.map(lax.stop_gradient, network)
+    run = _one_by_one if jax.default_backend() == "cpu" else _conjugate_gradients
 
     def solve(_, injected):
-        return _conjugate_gradients(fixed, injected, tolerance, limit, start)
+        return run(fixed, injected, tolerance, limit, start)
 
     def adjoint(_, injected):
-        return _conjugate_gradients(fixed, injected, tolerance, limit, None)
+        return run(fixed, injected, tolerance, limit, None)
 
     return lax.custom_linear_solve(
         lambda voltages: leaving(network, voltages),
@@ -126,6 +128,14 @@ def _conjugate_gradients(
     converged = (state.error <= target) & jnp.isfinite(relative)
     nodes = Nodes(jnp.moveaxis(of_words, 1, -1), jnp.moveaxis(of_bits, 1, -1))
     return nodes, Report(relative, state.iterations, converged)
+
+
+@sequential_vmap
+def _one_by_one(*arguments: Any) -> tuple[Nodes, Report]:
+    # Under vmap a processor takes one array after another: each stays in its cache, and stops
+    # when it has converged itself. It is traced anew, outside of the caller's context.
+    with jax.enable_x64(True):
+        return _conjugate_gradients(*arguments)
 
 
 def _inputs_in_the_middle(values: Array) -> Array:

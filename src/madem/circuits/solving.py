@@ -84,7 +84,7 @@ def solve(
     if chosen == "lines":
         run = in_float64(_by_lines, **numbers)
     else:
-        run = in_float64(_by_transfer, **numbers, equal_ends=equal_ends(wires))
+        run = in_float64(_by_transfer, lightly=True, **numbers, equal_ends=equal_ends(wires))
     if isinstance(conductance, jax.Array) or isinstance(bare[2], jax.Array):
         found = run(*arrays)
     else:

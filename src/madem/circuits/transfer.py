@@ -43,7 +43,7 @@ def transfer(conductance: Array | np.ndarray, wires: Wires) -> Transfer:
         "use solve(…, method='lines'), or split the array into tiles",
     )
     resistances = wires.packed(conductance.dtype)
-    run = in_float64(compute_transfer, equal_ends=equal_ends(wires))
+    run = in_float64(compute_transfer, lightly=True, equal_ends=equal_ends(wires))
     if isinstance(conductance, jax.Array) or isinstance(resistances, jax.Array):
         return run(conductance, resistances)[0]
     with jax.enable_x64(True):
