@@ -153,6 +153,39 @@ def test_vmap_over_arrays_is_the_loop(method):
         np.testing.assert_allclose(together(arrays), loop, rtol=1e-6)
 
 
+def test_under_vmap_each_array_stops_by_itself_and_reports_for_itself():
+    easy, hard = 0.01 * random_array((20, 31), 10)[0], random_array((20, 31), 11)[0]
+    voltages, wires = np.linspace(0.1, 0.5, 20), Wires(10.0, 10.0)
+    alone = [solve(g, voltages, wires) for g in (easy, hard)]
+    few, many = (int(one.iterations) for one in alone)
+    assert few < many
+
+    with jax.enable_x64(True):
+
+        def total(g):
+            solution = solve(g, voltages, wires, limit=many - 1)
+            return jnp.sum(solution.currents), solution
+
+        pair = jnp.stack([easy, hard])
+        gradients, found = jax.jit(jax.vmap(jax.grad(total, has_aux=True)))(pair)
+        gradient, _ = jax.grad(total, has_aux=True)(pair[0])
+    np.testing.assert_array_equal(found.iterations, [few, many - 1])
+    np.testing.assert_array_equal(found.converged, [True, False])
+    np.testing.assert_allclose(found.currents[0], alone[0].currents, rtol=1e-12)
+    np.testing.assert_allclose(gradients[0], gradient, rtol=1e-9)
+    assert np.isnan(found.currents[1]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1)], ids=str)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_single_lines_are_superlus(shape, direction):
+    g, rng = random_array(shape, 12)
+    voltages, wires = rng.uniform(0.1, 0.5, (2, driven(shape, direction))), Wires(10.0, 0.1)
+    exact, _ = superlu(g, voltages, wires, direction)
+    found = solve(g, voltages, wires, direction=direction, method="lines").currents
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_adjoint_is_the_finite_difference(method, direction):

@@ -11,13 +11,15 @@ from madem.circuits._inputs import traced
 
 
 @functools.cache
-def in_float64(function: Callable[..., tuple[Any, Any]], **static: Any) -> Callable[..., Any]:
+def in_float64(
+    function: Callable[..., tuple[Any, Any]], *, lightly: bool = False, **static: Any
+) -> Callable[..., Any]:
     """Make `function(*arrays, **static)`, which returns `(result, facts)`, compute in float64.
 
     The arrays share one dtype, and so does what comes back. Reverse derivatives of `result` are
     computed in float64 too; `facts` has none. It holds under jit, vmap and grad: the context that
     allows float64 is local to the trace, so no global flag is touched. Forward-mode derivatives
-    are not supported.
+    are not supported. `lightly`: compile faster on a processor, where library calls do the work.
     """
 
     def run(arrays):
@@ -44,7 +46,7 @@ def in_float64(function: Callable[..., tuple[Any, Any]], **static: Any) -> Calla
     light = _compiled_lightly(wrapped)
 
     def call(*arrays):
-        if jax.default_backend() != "cpu" or any(traced(array) for array in arrays):
+        if not lightly or jax.default_backend() != "cpu" or any(traced(array) for array in arrays):
             return jitted(arrays)
         try:
             return light(arrays)

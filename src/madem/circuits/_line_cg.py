@@ -1,10 +1,11 @@
 """Conjugate gradients that solve whole lines at once."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from madem.circuits._lines import Network, Nodes, bit_lines, leaving, word_lines
@@ -45,12 +46,13 @@ def solve_nodes(
     `start`: voltages of the bit lines to begin from.
     """
     fixed = jax.tree.map(lax.stop_gradient, network)
+    run = _one_by_one if jax.default_backend() == "cpu" else _conjugate_gradients
 
     def solve(_, injected):
-        return _conjugate_gradients(fixed, injected, tolerance, limit, start)
+        return run(fixed, injected, tolerance, limit, start)
 
     def adjoint(_, injected):
-        return _conjugate_gradients(fixed, injected, tolerance, limit, None)
+        return run(fixed, injected, tolerance, limit, None)
 
     return lax.custom_linear_solve(
         lambda voltages: leaving(network, voltages),
@@ -78,27 +80,29 @@ def _conjugate_gradients(
 ) -> tuple[Nodes, Report]:
     # The word lines A are eliminated exactly from [A −G; −G B]; conjugate gradients solve the
     # Schur complement S = B − G A⁻¹ G with the bit lines B as preconditioner. B x is never
-    # formed from x: it is carried along, so its large terms do not cancel.
+    # formed from x: it is carried along, so its large terms do not cancel. Inputs are the middle
+    # axis, so that neighbouring lines are neighbours in memory.
     words, bits = word_lines(network), bit_lines(network)
-    devices = network.devices[:, :, None]
-    across = _turned(devices)
+    devices = network.devices[:, None]
+    at_words, at_bits = (_inputs_in_the_middle(one) for one in currents)
 
     def solve_words(currents):
         return _turned(words.solve(_turned(currents)))
 
     def through_words(voltages):
-        return devices * _turned(words.solve(across * _turned(voltages)))
+        return devices * solve_words(devices * voltages)
 
     def dot(a, b):
-        return jnp.sum(a * b, (0, 1))
+        return jnp.sum(a * b, (0, 2))
 
-    right = currents.bits + devices * solve_words(currents.words)
+    right = at_bits + devices * solve_words(at_words)
     first = bits.solve(right)
     scale = dot(right, first)
     if start is None:
         before, now = jnp.zeros_like(first), first
     else:
-        before, now = start, bits.solve(right + through_words(start))
+        before = _inputs_in_the_middle(start)
+        now = bits.solve(right + through_words(before))
     residual = through_words(now - before)
     solved = bits.solve(residual)
     error = dot(residual, solved)
@@ -106,11 +110,11 @@ def _conjugate_gradients(
 
     def step(state: _State) -> _State:
         image = state.pushed - through_words(state.direction)
-        length = _ratio(state.error, dot(image, state.direction))
+        length = _ratio(state.error, dot(image, state.direction))[:, None]
         residual = state.residual - length * image
         solved = bits.solve(residual)
         error = dot(residual, solved)
-        keep = _ratio(error, state.error)
+        keep = _ratio(error, state.error)[:, None]
         return _State(
             bits=state.bits + length * state.direction,
             residual=residual,
@@ -127,20 +131,31 @@ def _conjugate_gradients(
     state = lax.while_loop(unfinished, step, state)
     # One more exact half-step for each set: it shrinks the error again, and leaves the bit lines
     # balanced, so the imbalance at the word lines is what their neighbours' last step made.
-    at_words = solve_words(currents.words + devices * state.bits)
-    at_bits = bits.solve(currents.bits + devices * at_words)
-    imbalance = jnp.max(jnp.abs(devices * (at_bits - state.bits)), (0, 1))
-    greatest = jnp.max(jnp.abs(devices * (at_words - at_bits)), (0, 1))
+    of_words = solve_words(at_words + devices * state.bits)
+    of_bits = bits.solve(at_bits + devices * of_words)
+    imbalance = jnp.max(jnp.abs(devices * (of_bits - state.bits)), (0, 2))
+    greatest = jnp.max(jnp.abs(devices * (of_words - of_bits)), (0, 2))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
     converged = (state.error <= target) & jnp.isfinite(relative)
-    return Nodes(at_words, at_bits), Report(relative, state.iterations, converged)
+    nodes = Nodes(jnp.moveaxis(of_words, 1, -1), jnp.moveaxis(of_bits, 1, -1))
+    return nodes, Report(relative, state.iterations, converged)
+
+
+@sequential_vmap
+def _one_by_one(*arguments: Any) -> tuple[Nodes, Report]:
+    # Under vmap a processor takes one array after another: each stays in its cache, and stops
+    # when it has converged itself. It is traced anew, outside of the caller's context.
+    with jax.enable_x64(True):
+        return _conjugate_gradients(*arguments)
+
+
+def _inputs_in_the_middle(values: Array) -> Array:
+    return jnp.moveaxis(values, -1, 1)
 
 
 def _turned(values: Array) -> Array:
     """Rows for columns."""
-    if values.shape[-1] == 1:  # six times faster without the last axis
-        return values[:, :, 0].T[:, :, None]
-    return values.transpose(1, 0, 2)
+    return values.transpose(2, 1, 0)
 
 
 def _ratio(above: Array, below: Array) -> Array:

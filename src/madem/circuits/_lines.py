@@ -55,10 +55,10 @@ class Lines(NamedTuple):
 
     segment: Float[Array, ""]
     """Conductance of a wire segment, siemens."""
-    inverse_pivots: Float[Array, "nodes lanes 1"]
+    inverse_pivots: Float[Array, "nodes 1 lanes"]
     """Of the elimination from the first node to the last, ohm."""
 
-    def solve(self, currents: Float[Array, "nodes lanes batch"]) -> Array:
+    def solve(self, currents: Float[Array, "nodes batch lanes"]) -> Array:
         """Voltages of the nodes if the other set of lines is held at 0 V, volt."""
         zero = jnp.zeros_like(currents[0])
 
@@ -96,4 +96,4 @@ def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:
 
     ground, inverses = lax.scan(step, shunts[0] + first, shunts[1:])
     inverse_pivots = jnp.concatenate([inverses, (1 / (ground + last))[None]])
-    return Lines(segment, inverse_pivots[:, :, None])
+    return Lines(segment, inverse_pivots[:, None])

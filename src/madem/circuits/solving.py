@@ -89,7 +89,7 @@ def solve(
     )
     numbers = {"forward": forward, "limit": limit}
     if chosen == "transfer":
-        run = in_float64(_by_transfer, **numbers, equal_ends=equal_ends(wires))
+        run = in_float64(_by_transfer, lightly=True, **numbers, equal_ends=equal_ends(wires))
     elif chosen == "lines":
         run, arrays = in_float64(_by_lines, **numbers, far=wires.far), (*arrays, begin)
     else:

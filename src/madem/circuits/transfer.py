@@ -45,7 +45,7 @@ def transfer(conductance: Array | np.ndarray, wires: Wires) -> Transfer:
         f"the transfer matrix of conductance of shape {conductance.shape}",
         "use solve(…, method='lines'), or split the array into tiles",
     )
-    run = in_float64(compute_transfer, equal_ends=equal_ends(wires))
+    run = in_float64(compute_transfer, lightly=True, equal_ends=equal_ends(wires))
     if isinstance(conductance, jax.Array):
         return run(conductance, wiring)[0]
     with jax.enable_x64(True):
