@@ -74,7 +74,7 @@ def test_an_ideal_chip_holds_what_was_learned_elsewhere():
     twin = train(DIGITAL, EXACT, KEY).chip
     written = train(EX_SITU, EXACT, KEY)
     limits = EXACT.limits
-    reach = 0.95 * limits.g_range
+    reach = 0.9 * limits.g_range  # of pairs whose devices keep 5 % off the edges
     tolerance = PROGRAMMER.first.tolerance * limits.g_range
     wanted = jnp.clip(twin.conductance, -reach, reach)
     np.testing.assert_allclose(written.chip.weights(), wanted, atol=1.01 * tolerance)
