@@ -1,5 +1,6 @@
-"""Data: words as Braille, and the distortions that recall must undo."""
+"""Data: words as Braille, the distortions that recall must undo, and crossbars in files."""
 
+from madem.data.arrays import CrossbarArrays, read_crossbar, read_table
 from madem.data.batches import Batch, WordBatches, activities, dots_of
 from madem.data.braille import (
     DOTS_PER_CELL,
@@ -17,6 +18,7 @@ __all__ = [
     "Batch",
     "Burst",
     "Chain",
+    "CrossbarArrays",
     "Distortion",
     "Erase",
     "Flip",
@@ -27,5 +29,7 @@ __all__ = [
     "decode",
     "dots_of",
     "encode",
+    "read_crossbar",
+    "read_table",
     "unicode_braille",
 ]

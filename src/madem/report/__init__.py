@@ -1,11 +1,14 @@
 """Results as figures and tables. Nothing here runs an experiment."""
 
 from madem.report.braille import save_run_figures
+from madem.report.circuits import currents_table, ir_drop_figure
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
 from madem.report.tables import recall_table, words_table
 
 __all__ = [
     "conductance_figure",
+    "currents_table",
+    "ir_drop_figure",
     "recall_figure",
     "recall_table",
     "relaxation_figure",
