@@ -73,7 +73,7 @@ def begin(
 
     Raises `InputError` if the network does not fit the chip.
     """
-    check_fit(learner.network, chip.limits)
+    check_fit(learner.network, learner.programmer.for_weights(chip.limits))
     weight_key, write_key = jax.random.split(key)
     pairs = learner.network.pairs(chip.limits)
     weights = jnp.where(pairs, spread * jax.random.normal(weight_key, pairs.shape), 0.0)

@@ -19,6 +19,8 @@ from madem.learning.rules import (
     mean_products,
 )
 from madem.learning.self_test import SelfTest, self_test
+from madem.learning.symmetric_point import SymmetricPoints, find_symmetric_points
+from madem.learning.tiki_taka import TikiTaka
 from madem.learning.writers import AbstractWriter, OnePulse, OpenLoop, WriteVerify
 from madem.learning.writing import Effort, pair_pulses, weights_of, write_devices, write_pairs
 
@@ -45,8 +47,11 @@ __all__ = [
     "Phases",
     "Programmed",
     "SelfTest",
+    "SymmetricPoints",
+    "TikiTaka",
     "WriteVerify",
     "calibrate_offsets",
+    "find_symmetric_points",
     "mean_products",
     "pair_pulses",
     "run_phases",

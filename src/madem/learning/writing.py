@@ -44,6 +44,15 @@ def effort_of(
     return Effort(jnp.sum(jnp.abs(counts)), reads)
 
 
+def drawn_pulses(
+    limits: Limits, expected: Float[Array, "*devices"], key: Key[Array, ""]
+) -> Int[Array, "*devices"]:
+    """Whole pulses of which `expected` (signed) is the mean: the fraction is one by chance."""
+    drawn = jnp.floor(jnp.abs(expected) + jax.random.uniform(key, expected.shape))
+    count = jnp.minimum(drawn, float(limits.longest_train)).astype(jnp.int32)
+    return jnp.where(expected > 0, count, -count)
+
+
 class Written(NamedTuple):
     """A chip after writing, and what is known of it."""
 

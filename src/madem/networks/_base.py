@@ -105,8 +105,8 @@ def check_fit(network: AbstractNetwork, limits: Limits) -> None:
     """Raise `InputError` if a network needs more arrays, rows or columns than a chip has."""
     if len(network.arrays) > limits.arrays:
         raise InputError(
-            f"the network needs {len(network.arrays)} arrays and the chip has {limits.arrays}; "
-            "use fewer layers or a chip with a larger array.count"
+            f"the network needs {len(network.arrays)} arrays and the chip has {limits.arrays} for "
+            "weights; use fewer layers or a chip with a larger array.count"
         )
     for number, (rows, columns) in enumerate(network.arrays):
         if rows > limits.rows or columns > limits.columns:

@@ -1,0 +1,118 @@
+"""Programming with a fast array beside each array of weights: Tiki-Taka with a buffer."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from madem._checks import InputError
+from madem.chips import AbstractChip, Limits
+from madem.learning.accumulate import AccumulateAndProgram
+from madem.learning.pair_memory import PairMemory, Programmed
+from madem.learning.programming import AbstractProgrammer
+from madem.learning.self_test import self_test
+from madem.learning.symmetric_point import find_symmetric_points
+from madem.learning.writers import OpenLoop
+from madem.learning.writing import drawn_pulses, effort_of, weights_of
+
+
+class TikiTaka(AbstractProgrammer):
+    """Pulse changes blindly onto a fast array, and read it line by line into a digital sum.
+
+    The upper half of the chip's arrays is fast: array k + arrays/2 belongs to the weights of array
+    k. One device of each fast pair starts at its symmetric point, takes every change by chance as
+    pulses, and decays towards that point as it is pulsed: noise averages out in it, and what it
+    shows of a change fades. Now and then a word line of it is read, and what stands beyond the
+    symmetric points is added, scaled, to the sum of the weights' pairs, which are written from it
+    (TTv2: Gokmen, Front. Artif. Intell. 4, 699148, 2021; Gokmen and Haensch, Front. Neurosci. 14,
+    103, 2020). Devices of constant step, which have no symmetric point, never forget: of those the
+    scheme makes an undamped oscillator.
+    """
+
+    speed: float = eqx.field(static=True, default=1.0)
+    """Change pulsed onto the fast array, per change wanted."""
+    transfer: float = eqx.field(static=True, default=0.5)
+    """Share of what a fast pair shows that goes to the sum when it is read."""
+    period: int = eqx.field(static=True, default=32)
+    """Steps between two readings of a fast word line, on average: lines are drawn by chance."""
+    slow: AccumulateAndProgram = AccumulateAndProgram(threshold=0.15, writer=OpenLoop())
+    """How the weights are written from the sum."""
+
+    def for_weights(self, limits: Limits) -> Limits:
+        """The lower half of the arrays."""
+        return dataclasses.replace(limits, arrays=limits.arrays // 2)
+
+    def prepare(
+        self,
+        chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
+        pairs: Bool[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> Programmed:
+        """Write the weights, and find the symmetric points; see `AbstractProgrammer.prepare`.
+
+        `pairs` lie in the lower half. Raises `InputError` if the chip has a single array.
+        """
+        if chip.limits.arrays < 2:  # noqa: PLR2004
+            raise InputError(
+                "Tiki-Taka needs a fast array beside each array of weights and the chip has one "
+                "array in all; use a chip with a larger array.count or another programmer"
+            )
+        write_key, test_key, point_key = jax.random.split(key, 3)
+        slow = self.slow.prepare(chip, weights, pairs, write_key)
+        tested = self_test(slow.chip, self._to_fast(pairs), test_key)
+        first, second = tested.healthy[..., 0], tested.healthy[..., 1]
+        active = jnp.stack([first, second & ~first], -1)
+        points = find_symmetric_points(tested.chip, active, point_key)
+        memory = PairMemory(
+            pairs=pairs,
+            healthy=slow.memory.healthy | active,
+            sensed=jnp.where(active, points.conductance, slow.memory.sensed),
+            pending=slow.memory.pending,
+        )
+        return Programmed(points.chip, memory, slow.effort + tested.effort + points.effort)
+
+    def apply(
+        self,
+        chip: AbstractChip,
+        memory: PairMemory,
+        change: Float[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> Programmed:
+        """Pulse the fast array, read some of it, and write; see `AbstractProgrammer.apply`."""
+        draw_key, pulse_key, line_key, read_key, slow_key = jax.random.split(key, 5)
+        active = memory.healthy & self._to_fast(memory.pairs)[..., None]
+        counts = self._pulses(chip.limits, memory, active, change, draw_key)
+        chip = chip.program(counts, pulse_key)
+
+        due = jax.random.uniform(line_key, (*memory.pairs.shape[:2], 1, 1)) < 1 / self.period
+        cells = active & due
+        reading = chip.read(cells, read_key)
+        shown = weights_of(jnp.where(cells, reading - memory.sensed, 0.0))
+        spent = effort_of(counts, cells)
+
+        written = self.slow.apply(chip, memory, self.transfer * self._to_slow(shown), slow_key)
+        return Programmed(written.chip, written.memory, spent + written.effort)
+
+    def _pulses(
+        self,
+        limits: Limits,
+        memory: PairMemory,
+        active: Bool[Array, "arrays rows columns 2"],
+        change: Float[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> Int[Array, "arrays rows columns 2"]:
+        """Pulses that make the change on average; as many for a change as for its opposite."""
+        wanted = self.speed * self._to_fast(jnp.where(memory.pairs, change, 0.0))
+        up, down = limits.response.steps(memory.sensed)
+        expected = jnp.stack([wanted, -wanted], -1) / ((up + down) / 2)
+        return jnp.where(active, drawn_pulses(limits, expected, key), 0)
+
+    def _to_fast(self, of_weights: Array) -> Array:
+        """What belongs to the weights' arrays, moved to the fast arrays beside them."""
+        return jnp.roll(of_weights, of_weights.shape[0] // 2, axis=0)
+
+    def _to_slow(self, of_fast: Array) -> Array:
+        return jnp.roll(of_fast, -(of_fast.shape[0] // 2), axis=0)
