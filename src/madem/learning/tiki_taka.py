@@ -25,18 +25,24 @@ class TikiTaka(AbstractProgrammer):
     k. One device of each fast pair starts at its symmetric point, takes every change by chance as
     pulses, and decays towards that point as it is pulsed: noise averages out in it, and what it
     shows of a change fades. Now and then a word line of it is read, and what stands beyond the
-    symmetric points is added, scaled, to the sum of the weights' pairs, which are written from it
-    (TTv2: Gokmen, Front. Artif. Intell. 4, 699148, 2021; Gokmen and Haensch, Front. Neurosci. 14,
-    103, 2020). Devices of constant step, which have no symmetric point, never forget: of those the
-    scheme makes an undamped oscillator.
+    symmetric points is added to the sum of the weights' pairs, which are written from it (TTv2:
+    Gokmen, Front. Artif. Intell. 4, 699148, 2021; Gokmen and Haensch, Front. Neurosci. 14, 103,
+    2020).
+
+    Changes are pulsed relative to their mean size over each array, which scales what is read in
+    turn: else fast devices, which show the ratio of SET to RESET pulses rather than their number,
+    would let the weights run on as changes get small (as the automatic scaling of IBM/aihwkit).
+    Devices of constant step have no symmetric point and never forget: there the scheme does not
+    learn.
     """
 
-    speed: float = eqx.field(static=True, default=1.0)
-    """Change pulsed onto the fast array, per change wanted."""
-    transfer: float = eqx.field(static=True, default=0.5)
-    """Share of what a fast pair shows that goes to the sum when it is read."""
-    period: int = eqx.field(static=True, default=32)
+    move: float = eqx.field(static=True, default=0.03)
+    """Mean change pulsed onto a fast pair in a step, as a fraction of the conductance range. What
+    it shows of a change fades over 0.5/`move` steps where steps shrink evenly to the bounds."""
+    period: int = eqx.field(static=True, default=16)
     """Steps between two readings of a fast word line, on average: lines are drawn by chance."""
+    gain: float = eqx.field(static=True, default=1.0)
+    """Change of the weights per change wanted, once a lasting change is shown in full."""
     slow: AccumulateAndProgram = AccumulateAndProgram(threshold=0.15, writer=OpenLoop())
     """How the weights are written from the sum."""
 
@@ -83,32 +89,38 @@ class TikiTaka(AbstractProgrammer):
     ) -> Programmed:
         """Pulse the fast array, read some of it, and write; see `AbstractProgrammer.apply`."""
         draw_key, pulse_key, line_key, read_key, slow_key = jax.random.split(key, 5)
+        limits = chip.limits
+        change = jnp.where(memory.pairs, change, 0.0)
+        used = jnp.sum(memory.pairs, (1, 2), keepdims=True, dtype=change.dtype)
+        size = jnp.sum(jnp.abs(change), (1, 2), keepdims=True) / jnp.maximum(used, 1)
+        relative = change / jnp.where(size > 0, size, 1.0)
+
         active = memory.healthy & self._to_fast(memory.pairs)[..., None]
-        counts = self._pulses(chip.limits, memory, active, change, draw_key)
+        counts = self._pulses(limits, memory.sensed, self._to_fast(relative), draw_key)
+        counts = jnp.where(active, counts, 0)
         chip = chip.program(counts, pulse_key)
 
         due = jax.random.uniform(line_key, (*memory.pairs.shape[:2], 1, 1)) < 1 / self.period
         cells = active & due
         reading = chip.read(cells, read_key)
-        shown = weights_of(jnp.where(cells, reading - memory.sensed, 0.0))
-        spent = effort_of(counts, cells)
-
-        written = self.slow.apply(chip, memory, self.transfer * self._to_slow(shown), slow_key)
-        return Programmed(written.chip, written.memory, spent + written.effort)
+        beyond = weights_of(jnp.where(cells, reading - memory.sensed, 0.0))
+        # A lasting change as large as the mean carries a fast device half its range away.
+        shown = self._to_slow(beyond) / (limits.g_range / 2)
+        due_change = self.gain * self.period * size * shown
+        written = self.slow.apply(chip, memory, due_change, slow_key)
+        return Programmed(written.chip, written.memory, effort_of(counts, cells) + written.effort)
 
     def _pulses(
         self,
         limits: Limits,
-        memory: PairMemory,
-        active: Bool[Array, "arrays rows columns 2"],
-        change: Float[Array, "arrays rows columns"],
+        symmetric: Float[Array, "arrays rows columns 2"],
+        relative: Float[Array, "arrays rows columns"],
         key: Key[Array, ""],
     ) -> Int[Array, "arrays rows columns 2"]:
-        """Pulses that make the change on average; as many for a change as for its opposite."""
-        wanted = self.speed * self._to_fast(jnp.where(memory.pairs, change, 0.0))
-        up, down = limits.response.steps(memory.sensed)
-        expected = jnp.stack([wanted, -wanted], -1) / ((up + down) / 2)
-        return jnp.where(active, drawn_pulses(limits, expected, key), 0)
+        """Pulses that make changes on average: as many for a change as for its opposite."""
+        up, down = limits.response.steps(symmetric)
+        wanted = self.move * limits.g_range * jnp.stack([relative, -relative], -1)
+        return drawn_pulses(limits, wanted / ((up + down) / 2), key)
 
     def _to_fast(self, of_weights: Array) -> Array:
         """What belongs to the weights' arrays, moved to the fast arrays beside them."""
