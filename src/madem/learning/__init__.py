@@ -4,7 +4,12 @@ All of it touches a chip through `AbstractChip` alone: what it can apply, what i
 """
 
 from madem.learning.accumulate import AccumulateAndProgram
-from madem.learning.calibration import CalibratedChip, calibrate_offsets
+from madem.learning.calibration import (
+    CalibratedChip,
+    LineErrors,
+    calibrate_gains,
+    calibrate_offsets,
+)
 from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
 from madem.learning.direct import DirectPulses
 from madem.learning.nudging import Centred, ManyPoint, OneSided
@@ -39,6 +44,7 @@ __all__ = [
     "Effort",
     "FirstWeights",
     "Lesson",
+    "LineErrors",
     "ManyPoint",
     "OnePulse",
     "OneSided",
@@ -50,6 +56,7 @@ __all__ = [
     "SymmetricPoints",
     "TikiTaka",
     "WriteVerify",
+    "calibrate_gains",
     "calibrate_offsets",
     "find_symmetric_points",
     "mean_products",
