@@ -15,7 +15,7 @@ from madem.learning.programming import AbstractProgrammer
 from madem.learning.self_test import self_test
 from madem.learning.symmetric_point import find_symmetric_points
 from madem.learning.writers import OpenLoop
-from madem.learning.writing import drawn_pulses, effort_of, weights_of
+from madem.learning.writing import effort_of, weights_of, whole_pulses
 
 
 class TikiTaka(AbstractProgrammer):
@@ -120,7 +120,7 @@ class TikiTaka(AbstractProgrammer):
         """Pulses that make changes on average: as many for a change as for its opposite."""
         up, down = limits.response.steps(symmetric)
         wanted = self.move * limits.g_range * jnp.stack([relative, -relative], -1)
-        return drawn_pulses(limits, wanted / ((up + down) / 2), key)
+        return whole_pulses(limits, wanted / ((up + down) / 2), key)
 
     def _to_fast(self, of_weights: Array) -> Array:
         """What belongs to the weights' arrays, moved to the fast arrays beside them."""
