@@ -22,12 +22,13 @@ class TikiTaka(AbstractProgrammer):
     """Pulse changes blindly onto a fast array, and read it line by line into a digital sum.
 
     The upper half of the chip's arrays is fast: array k + arrays/2 belongs to the weights of array
-    k. One device of each fast pair starts at its symmetric point, takes every change by chance as
-    pulses, and decays towards that point as it is pulsed: noise averages out in it, and what it
-    shows of a change fades. Now and then a word line of it is read, and what stands beyond the
-    symmetric points is added to the sum of the weights' pairs, which are written from it (TTv2:
-    Gokmen, Front. Artif. Intell. 4, 699148, 2021; Gokmen and Haensch, Front. Neurosci. 14, 103,
-    2020).
+    k. Fast devices start at their symmetric points, take every change by chance as pulses, and
+    decay towards those points as they are pulsed: noise averages out in them, and what they show
+    of a change fades. Both devices of a pair take it, the second in reverse: what the bound close
+    to a symmetric point hides of a change in the one, the other shows. Now and then a word line
+    is read, and what stands beyond the symmetric points is added to the sum of the weights'
+    pairs, which are written from it (TTv2: Gokmen, Front. Artif. Intell. 4, 699148, 2021; Gokmen
+    and Haensch, Front. Neurosci. 14, 103, 2020).
 
     Changes are pulsed relative to their mean size over each array, which scales what is read in
     turn: else fast devices, which show the ratio of SET to RESET pulses rather than their number,
@@ -69,13 +70,11 @@ class TikiTaka(AbstractProgrammer):
         write_key, test_key, point_key = jax.random.split(key, 3)
         slow = self.slow.prepare(chip, weights, pairs, write_key)
         tested = self_test(slow.chip, self._to_fast(pairs), test_key)
-        first, second = tested.healthy[..., 0], tested.healthy[..., 1]
-        active = jnp.stack([first, second & ~first], -1)
-        points = find_symmetric_points(tested.chip, active, point_key)
+        points = find_symmetric_points(tested.chip, tested.healthy, point_key)
         memory = PairMemory(
             pairs=pairs,
-            healthy=slow.memory.healthy | active,
-            sensed=jnp.where(active, points.conductance, slow.memory.sensed),
+            healthy=slow.memory.healthy | tested.healthy,
+            sensed=jnp.where(tested.healthy, points.conductance, slow.memory.sensed),
             pending=slow.memory.pending,
         )
         return Programmed(points.chip, memory, slow.effort + tested.effort + points.effort)
@@ -95,17 +94,18 @@ class TikiTaka(AbstractProgrammer):
         size = jnp.sum(jnp.abs(change), (1, 2), keepdims=True) / jnp.maximum(used, 1)
         relative = change / jnp.where(size > 0, size, 1.0)
 
-        active = memory.healthy & self._to_fast(memory.pairs)[..., None]
+        fast = memory.healthy & self._to_fast(memory.pairs)[..., None]
         counts = self._pulses(limits, memory.sensed, self._to_fast(relative), draw_key)
-        counts = jnp.where(active, counts, 0)
+        counts = jnp.where(fast, counts, 0)
         chip = chip.program(counts, pulse_key)
 
         due = jax.random.uniform(line_key, (*memory.pairs.shape[:2], 1, 1)) < 1 / self.period
-        cells = active & due
+        cells = fast & due
         reading = chip.read(cells, read_key)
         beyond = weights_of(jnp.where(cells, reading - memory.sensed, 0.0))
         # A lasting change as large as the mean carries a fast device half its range away.
-        shown = self._to_slow(beyond) / (limits.g_range / 2)
+        devices = jnp.sum(fast, -1, dtype=beyond.dtype)
+        shown = self._to_slow(beyond / (limits.g_range / 2 * jnp.maximum(devices, 1)))
         due_change = self.gain * self.period * size * shown
         written = self.slow.apply(chip, memory, due_change, slow_key)
         return Programmed(written.chip, written.memory, effort_of(counts, cells) + written.effort)
