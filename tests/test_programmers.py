@@ -25,7 +25,7 @@ PROGRAMMERS = {
     "open loop": AccumulateAndProgram(threshold=0.1, writer=OpenLoop()),
     "write-verify": AccumulateAndProgram(threshold=0.04, writer=WriteVerify(tries=5)),
     "direct": DirectPulses(),
-    "tiki-taka": TikiTaka(move=0.2, period=2, slow=AccumulateAndProgram(threshold=0.04)),
+    "tiki-taka": TikiTaka(move=0.2, period=2),
 }
 CHIPS = {"ideal": QUIET, "taox-64": load_chip("taox-64")}
 

@@ -14,7 +14,6 @@ from madem.learning.pair_memory import PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.self_test import self_test
 from madem.learning.symmetric_point import find_symmetric_points
-from madem.learning.writers import OpenLoop
 from madem.learning.writing import effort_of, weights_of, whole_pulses
 
 
@@ -44,7 +43,7 @@ class TikiTaka(AbstractProgrammer):
     """Steps between two readings of a fast word line, on average: lines are drawn by chance."""
     gain: float = eqx.field(static=True, default=1.0)
     """Change of the weights per change wanted, once a lasting change is shown in full."""
-    slow: AccumulateAndProgram = AccumulateAndProgram(threshold=0.15, writer=OpenLoop())
+    slow: AccumulateAndProgram = AccumulateAndProgram()
     """How the weights are written from the sum."""
 
     def for_weights(self, limits: Limits) -> Limits:
