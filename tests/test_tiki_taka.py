@@ -38,7 +38,7 @@ apply = eqx.filter_jit(PROGRAMMER.apply)
 
 def run(prepared, change, steps, first=0):
     """Some steps; `change(number)` for each, siemens."""
-    chip, memory, _ = prepared
+    chip, memory, effort = prepared
     for number in range(first, first + steps):
         chip, memory, effort = apply(chip, memory, change(number), jax.random.fold_in(KEY, number))
     return chip, memory, effort
