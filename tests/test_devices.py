@@ -6,12 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madem.devices import FaultyDevice, IdealDevice, TaOxDevice, measured_steps
+from madem.devices import FaultyDevice, IdealDevice, SoftBoundsDevice, TaOxDevice, measured_steps
 from statistical import assert_rate
 
 G_MIN, G_MAX = 2e-6, 150e-6
 IDEAL = IdealDevice(G_MIN, G_MAX, 1e-6)
 TAOX = TaOxDevice(G_MIN, G_MAX)
+SOFT = SoftBoundsDevice(
+    G_MIN,
+    G_MAX,
+    step=7e-6,
+    up_down=1.5,
+    step_spread=0.8,
+    up_down_spread=0.1,
+    g_min_spread=0.3,
+    g_max_spread=0.2,
+    cycle_spread=0.4,
+)
 FAULTS = {
     "stuck_on": 0.1,
     "stuck_off": 0.2,
@@ -22,8 +33,10 @@ FAULTS = {
 MODELS = {
     "ideal": IDEAL,
     "taox": TAOX,
+    "soft bounds": SOFT,
     "faulty ideal": FaultyDevice(IDEAL, **FAULTS),
     "faulty taox": FaultyDevice(TAOX, **FAULTS),
+    "faulty soft bounds": FaultyDevice(SOFT, **FAULTS),
 }
 SHAPE = (40, 50)
 

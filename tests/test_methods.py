@@ -35,7 +35,7 @@ DIGITAL = Digital(BACKPROP, OPTIMISER, 0.05)
 PROGRAMMER = AccumulateAndProgram()
 CENTRED = Centred(beta=0.3, free=FREE, nudged=Sweeps(6, 1e-3, average=3), loss=SquaredError())
 ON_CHIP = OnChip(CENTRED, OPTIMISER, PROGRAMMER, 0.05)
-EX_SITU = ExSitu(DIGITAL, PROGRAMMER)
+EX_SITU = ExSitu(DIGITAL)
 EXACT = alter(load_chip("ideal"), array={"count": 2, "rows": 20, "columns": 20})
 MISMATCHED = alter(EXACT, neurons={"gain_spread": 0.3, "offset_spread": 6e-6})
 

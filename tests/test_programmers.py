@@ -13,6 +13,7 @@ from madem.learning import (
     DirectPulses,
     OnePulse,
     OpenLoop,
+    TikiTaka,
     WriteVerify,
     weights_of,
 )
@@ -24,6 +25,7 @@ PROGRAMMERS = {
     "open loop": AccumulateAndProgram(threshold=0.1, writer=OpenLoop()),
     "write-verify": AccumulateAndProgram(threshold=0.04, writer=WriteVerify(tries=5)),
     "direct": DirectPulses(),
+    "tiki-taka": TikiTaka(move=0.2, period=2),
 }
 CHIPS = {"ideal": QUIET, "taox-64": load_chip("taox-64")}
 
@@ -36,7 +38,8 @@ def programmer(request):
 @pytest.fixture(params=CHIPS.values(), ids=list(CHIPS), scope="module")
 def prepared(request, programmer):
     chip = fabricate(request.param, jax.random.key(1))
-    pairs = jnp.ones(chip.limits.devices[:3], bool).at[-1].set(False)
+    # The lower half of the arrays at most: Tiki-Taka takes the other.
+    pairs = jnp.zeros(chip.limits.devices[:3], bool).at[0].set(True)
     weights = jnp.zeros(pairs.shape)
     return eqx.filter_jit(programmer.prepare)(chip, weights, pairs, KEY)
 
@@ -55,13 +58,15 @@ def test_weights_follow_a_steady_push(programmer, prepared):
     assert (moved > 0).mean() > 0.85
 
 
-def test_pairs_not_in_use_and_stuck_devices_are_never_pulsed(programmer, prepared):
+def test_devices_not_in_use_and_stuck_ones_are_never_pulsed(programmer, prepared):
     chip, memory, _ = prepared
     change = 0.5 * RANGE * jnp.ones(memory.pairs.shape)
     after, _, effort = eqx.filter_jit(programmer.apply)(chip, memory, change, KEY)
     left = np.asarray(after.programmed == chip.programmed)
-    assert left[~np.asarray(memory.pairs)].all()
-    assert left[~np.asarray(memory.healthy)].all()
+    healthy = np.asarray(memory.healthy)
+    assert left[~healthy].all()
+    taken = healthy.any((1, 2, 3)).sum()
+    assert taken == (2 if isinstance(programmer, TikiTaka) else 1)
     assert effort.pulses > 0
 
 
@@ -69,7 +74,7 @@ def test_open_loops_never_read_and_closed_ones_do(programmer, prepared):
     chip, memory, _ = prepared
     change = 0.5 * RANGE * jnp.ones(memory.pairs.shape)
     effort = eqx.filter_jit(programmer.apply)(chip, memory, change, KEY).effort
-    blind = isinstance(programmer, DirectPulses) or isinstance(programmer.writer, OpenLoop)
+    blind = programmer in (PROGRAMMERS["direct"], PROGRAMMERS["open loop"])
     assert (int(effort.reads) == 0) == blind
 
 
@@ -104,6 +109,24 @@ def test_direct_pulses_make_the_wanted_change_on_average():
     error = 0.1 * np.sqrt(0.2 * 0.8 / moved.size)
     assert abs(moved.mean() - 0.02) < 4 * error
     assert (np.isclose(moved, 0, atol=1e-4) | np.isclose(moved, 0.1, atol=1e-4)).all()
+
+
+@pytest.mark.parametrize("by_chance", [True, False])
+def test_trains_of_direct_pulses_are_counted_by_chance_or_rounded(by_chance):
+    # Exact steps of 1 % of the range; 2.3 of them wanted of each pair.
+    device = {"step": 0.01 * RANGE, "longest_train": 5, "as_formed": (75e-6, 75e-6)}
+    chip = fabricate(alter(QUIET, device=device), KEY)
+    pairs = jnp.ones(chip.limits.devices[:3], bool)
+    programmer = DirectPulses(by_chance=by_chance)
+    chip, memory, _ = eqx.filter_jit(programmer.prepare)(chip, jnp.zeros(pairs.shape), pairs, KEY)
+    after = programmer.apply(chip, memory, jnp.full(pairs.shape, 0.023 * RANGE), KEY)
+    moved = np.asarray(after.chip.weights() - chip.weights()) / RANGE
+    assert np.isclose(moved, 0.02, atol=1e-4).mean() > 0.65
+    if by_chance:
+        assert (np.isclose(moved, 0.02, atol=1e-4) | np.isclose(moved, 0.03, atol=1e-4)).all()
+        assert abs(moved.mean() - 0.023) < 4 * 0.01 * np.sqrt(0.3 * 0.7 / moved.size)
+    else:
+        assert np.isclose(moved, 0.02, atol=1e-4).all()
 
 
 def test_verified_writing_ends_closer_than_one_pulse_at_more_pulses():

@@ -73,6 +73,7 @@ def begin(
 
     Raises `InputError` if the network does not fit the chip.
     """
+    check_fit(learner.network, learner.programmer.for_weights(chip.limits))
     weight_key, write_key = jax.random.split(key)
     weights = first_weights(learner.network, chip.limits, spread, weight_key)
     pairs = learner.network.pairs(chip.limits)

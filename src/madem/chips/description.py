@@ -12,9 +12,15 @@ from madem import _units
 from madem._checks import InputError
 from madem.chips._base import Limits
 from madem.circuits import Wires
-from madem.devices import AbstractDevice, FaultyDevice, IdealDevice, TaOxDevice
+from madem.devices import (
+    AbstractDevice,
+    FaultyDevice,
+    IdealDevice,
+    SoftBoundsDevice,
+    TaOxDevice,
+)
 
-PRESETS = ("ideal", "taox-64")
+PRESETS = ("ideal", "taox-64", "reram-open-loop")
 """Names of the chips that come with madem."""
 
 _NEARLY_NONE = 1e-6
@@ -50,11 +56,28 @@ class ArrayDescription:
 
 
 @dataclass(frozen=True)
+class SpreadDescription:
+    """How `soft-bounds` devices differ (step, up_down, g_min, g_max), and their pulses (cycle)."""
+
+    step: float = _quantity("fraction", 0.0)
+    """Standard deviation over devices of the step's logarithm."""
+    up_down: float = _quantity("fraction", 0.0)
+    """Standard deviation over devices of the logarithm of `up_down`."""
+    g_min: float = _quantity("fraction", 0.0)
+    """Standard deviation over devices of the lower bound, as a fraction of the range."""
+    g_max: float = _quantity("fraction", 0.0)
+    """Standard deviation over devices of the upper bound, as a fraction of the range."""
+    cycle: float = _quantity("fraction", 0.0)
+    """Standard deviation of a step from pulse to pulse, as a fraction of that step."""
+
+
+@dataclass(frozen=True)
 class DeviceDescription:
     """The memristors."""
 
-    model: str = _choice("ideal", "taox")
-    """Response to pulses: `ideal` (exact steps) or `taox` (measured tables)."""
+    model: str = _choice("ideal", "taox", "soft-bounds")
+    """Response to pulses: `ideal` (exact steps), `taox` (measured tables) or `soft-bounds` (steps
+    in proportion to what is left to the bound)."""
     g_min: float = _quantity("siemens")
     """Lower edge of the conductance range, siemens."""
     g_max: float = _quantity("siemens")
@@ -62,7 +85,13 @@ class DeviceDescription:
     as_formed: tuple[float, float] = _quantity("siemens")
     """Range over which conductances are spread before any programming, siemens."""
     step: float | None = _quantity("siemens", None)
-    """Change by one pulse, siemens; `ideal` only."""
+    """Change by one pulse, siemens; of `soft-bounds` devices in the middle of the range. Not for
+    `taox`."""
+    up_down: float | None = _quantity("fraction", None)
+    """Ratio of the SET to the RESET step in the middle of the range; `soft-bounds` only, 100 % if
+    not given."""
+    spread: SpreadDescription = SpreadDescription()
+    """How devices and pulses differ; `soft-bounds` only."""
     longest_train: int = _whole(1, 1)
     """Most pulses between two reads: 1 where single steps are coarse and spread."""
     programming_error: float = _quantity("fraction", 0.0)
@@ -79,11 +108,7 @@ class DeviceDescription:
 
     def build(self) -> AbstractDevice:
         """Make the device model described."""
-        if self.model == "taox":
-            device = TaOxDevice(self.g_min, self.g_max)
-        else:
-            assert self.step is not None  # checked on load
-            device = IdealDevice(self.g_min, self.g_max, self.step)
+        device = self._healthy()
         if self.stuck_on + self.stuck_off == 0:
             return device
         return FaultyDevice(
@@ -92,6 +117,24 @@ class DeviceDescription:
             stuck_off=self.stuck_off,
             g_stuck_on=self.g_stuck_on or (self.g_max, self.g_max),
             g_stuck_off=self.g_stuck_off or (self.g_min, self.g_min),
+        )
+
+    def _healthy(self) -> AbstractDevice:
+        if self.model == "taox":
+            return TaOxDevice(self.g_min, self.g_max)
+        assert self.step is not None  # checked on load
+        if self.model == "ideal":
+            return IdealDevice(self.g_min, self.g_max, self.step)
+        return SoftBoundsDevice(
+            self.g_min,
+            self.g_max,
+            self.step,
+            up_down=1.0 if self.up_down is None else self.up_down,
+            step_spread=self.spread.step,
+            up_down_spread=self.spread.up_down,
+            g_min_spread=self.spread.g_min,
+            g_max_spread=self.spread.g_max,
+            cycle_spread=self.spread.cycle,
         )
 
 
@@ -282,10 +325,24 @@ def _validate(chip: ChipDescription, where: str) -> None:
     checks = [
         (device.g_max > device.g_min, "device.g_max must lie above device.g_min"),
         (
-            device.model != "ideal" or bool(device.step),
-            'device.step is missing; model "ideal" needs the change by one pulse, such as "50 nS"',
+            device.model == "taox" or bool(device.step),
+            f'device.step is missing; model "{device.model}" needs the change by one pulse, such '
+            'as "50 nS"',
         ),
-        (device.model == "ideal" or device.step is None, 'device.step is for model "ideal" only'),
+        (
+            device.model != "taox" or device.step is None,
+            'device.step is not for model "taox", whose steps are measured',
+        ),
+        (
+            device.model == "soft-bounds"
+            or (device.up_down is None and device.spread == SpreadDescription()),
+            'device.up_down and device.spread are for model "soft-bounds" only',
+        ),
+        (device.up_down is None or device.up_down > 0, "device.up_down must be above 0 %"),
+        (
+            device.model != "soft-bounds" or 2 * (device.step or 0) <= device.g_max - device.g_min,
+            "device.step exceeds half the range: from the middle it would pass the bound",
+        ),
         (device.stuck_on + device.stuck_off <= 1, "more than 100 % of the devices are stuck"),
         (
             device.g_min <= device.as_formed[0] and device.as_formed[1] <= device.g_max,

@@ -5,7 +5,12 @@ All of it touches a chip through `AbstractChip` alone: what it can apply, what i
 
 from madem.learning.accumulate import AccumulateAndProgram
 from madem.learning.backprop import ModelBackprop, adjoint_gradient
-from madem.learning.calibration import CalibratedChip, calibrate_offsets
+from madem.learning.calibration import (
+    CalibratedChip,
+    LineErrors,
+    calibrate_gains,
+    calibrate_offsets,
+)
 from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
 from madem.learning.direct import DirectPulses
 from madem.learning.nudging import Centred, ManyPoint, OneSided
@@ -20,6 +25,8 @@ from madem.learning.rules import (
     mean_products,
 )
 from madem.learning.self_test import SelfTest, self_test
+from madem.learning.symmetric_point import SymmetricPoints, find_symmetric_points
+from madem.learning.tiki_taka import TikiTaka
 from madem.learning.twin import Twin, Variation, exact_twin
 from madem.learning.writers import AbstractWriter, OnePulse, OpenLoop, WriteVerify
 from madem.learning.writing import (
@@ -46,6 +53,7 @@ __all__ = [
     "Effort",
     "FirstWeights",
     "Lesson",
+    "LineErrors",
     "ManyPoint",
     "ModelBackprop",
     "OnePulse",
@@ -55,12 +63,16 @@ __all__ = [
     "Phases",
     "Programmed",
     "SelfTest",
+    "SymmetricPoints",
+    "TikiTaka",
     "Twin",
     "Variation",
     "WriteVerify",
     "adjoint_gradient",
+    "calibrate_gains",
     "calibrate_offsets",
     "exact_twin",
+    "find_symmetric_points",
     "mean_products",
     "no_effort",
     "pair_pulses",

@@ -2,9 +2,9 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
-from madem.chips import AbstractChip
+from madem.chips import AbstractChip, Limits
 from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import AbstractWriter, OnePulse
@@ -27,6 +27,20 @@ class AccumulateAndProgram(AbstractProgrammer):
     """How it is written."""
     first: FirstWeights = eqx.field(static=True, default=FirstWeights())
     """What comes before training."""
+
+    def for_weights(self, limits: Limits) -> Limits:
+        """All of it."""
+        return limits
+
+    def prepare(
+        self,
+        chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
+        pairs: Bool[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> Programmed:
+        """Test, and write by write-verify; see `AbstractProgrammer.prepare`."""
+        return self.first(chip, weights, pairs, key)
 
     def apply(
         self,

@@ -1,4 +1,6 @@
-"""Offset calibration: what the sense amplifiers add is measured and taken away again."""
+"""Calibration: what the sense amplifiers add and multiply is measured and taken away again."""
+
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -6,20 +8,45 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem.chips import AbstractChip, Limits
+from madem.learning.writing import read_devices, weights_of
 
+_Product = Callable[[int, Array, Key[Array, ""]], Array]
+"""`AbstractChip.forward` or `AbstractChip.transposed`."""
 _AMPLITUDE = 0.1
-"""Voltages of the measurement, as a fraction of the full read voltage: far from clipping."""
+"""Voltages of the offsets' measurement, as a fraction of the full read voltage: far from
+clipping."""
+_SPAN = 0.5
+"""Largest voltage of the gains' measurement, likewise: gains show in large currents."""
+
+
+class LineErrors(eqx.Module):
+    """What the sense amplifiers of one side were found to do to currents, one per line."""
+
+    gain: Float[Array, "arrays lines"]
+    """Factor on the current."""
+    offset: Float[Array, "arrays lines"]
+    """Current added after that, ampere."""
+
+    def undone(
+        self, first: int, currents: Float[Array, "driven batch lines"]
+    ) -> Float[Array, "driven batch lines"]:
+        """Currents of arrays from `first` on as they would be sensed without errors, ampere."""
+        arrays = slice(first, first + len(currents))
+        return (currents - self.offset[arrays, None]) / self.gain[arrays, None]
 
 
 class CalibratedChip(AbstractChip):
-    """A chip whose sensed currents are corrected, digitally, by measured offsets."""
+    """A chip whose sensed currents are corrected, digitally, by measured errors.
+
+    Calibrations nest: each is of the chip as the ones before it left it.
+    """
 
     chip: AbstractChip
     """The chip itself."""
-    bit_lines: Float[Array, "arrays columns"]
-    """Offsets at the bit lines, ampere."""
-    word_lines: Float[Array, "arrays rows"]
-    """Offsets at the word lines, ampere."""
+    bit_lines: LineErrors
+    """Errors at the bit lines."""
+    word_lines: LineErrors
+    """Errors at the word lines."""
     limits: Limits = eqx.field(static=True)
     """Geometry and ranges of the chip."""
 
@@ -27,20 +54,18 @@ class CalibratedChip(AbstractChip):
         self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
     ) -> Float[Array, "driven batch columns"]:
         """Sense the bit lines, corrected; see `AbstractChip.forward`."""
-        sensed = self.chip.forward(first, voltages, key)
-        return sensed - self.bit_lines[first : first + len(voltages), None]
+        return self.bit_lines.undone(first, self.chip.forward(first, voltages, key))
 
     def transposed(
         self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
     ) -> Float[Array, "driven batch rows"]:
         """Sense the word lines, corrected; see `AbstractChip.transposed`."""
-        sensed = self.chip.transposed(first, voltages, key)
-        return sensed - self.word_lines[first : first + len(voltages), None]
+        return self.word_lines.undone(first, self.chip.transposed(first, voltages, key))
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
     ) -> "CalibratedChip":
-        """Apply pulses; see `AbstractChip.program`. Offsets do not depend on conductances."""
+        """Apply pulses; see `AbstractChip.program`. Errors do not depend on conductances."""
         return CalibratedChip(
             chip=self.chip.program(counts, key),
             bit_lines=self.bit_lines,
@@ -72,18 +97,62 @@ def calibrate_offsets(
     are.
     """
     limits = chip.limits
-    forward_key, transposed_key = jax.random.split(key)
 
-    def offsets(product, lines: int, key: Key[Array, ""]) -> Float[Array, "arrays _"]:
+    def offsets(product: _Product, lines: int, key: Key[Array, ""]) -> LineErrors:
         voltage_key, read_key = jax.random.split(key)
         shape = (limits.arrays, products, lines)
         half = _AMPLITUDE * limits.v_read * jax.random.normal(voltage_key, shape)
         both = jnp.concatenate([half, -half], axis=1)
-        return jnp.mean(product(0, both, read_key), axis=1)
+        offset = jnp.mean(product(0, both, read_key), axis=1)
+        return LineErrors(gain=jnp.ones_like(offset), offset=offset)
 
+    forward_key, transposed_key = jax.random.split(key)
     return CalibratedChip(
         chip=chip,
         bit_lines=offsets(chip.forward, limits.rows, forward_key),
         word_lines=offsets(chip.transposed, limits.columns, transposed_key),
+        limits=limits,
+    )
+
+
+def calibrate_gains(
+    chip: AbstractChip, key: Key[Array, ""], products: int = 256, readings: int = 4
+) -> CalibratedChip:
+    """Measure the gain of every line of a chip, by products in either direction.
+
+    Every device is read, and random voltages and their negatives are applied: half the difference
+    of what is sensed has no offset, and by least squares the gain is the factor between it and
+    what the readings foretell. Two means of `readings` each foretell it apart, and each is
+    measured by the other: noise of the readings, in both factors of a square, would lower the
+    gains (instrumental variables). A line whose weights drown in that noise keeps gain 1. Offsets
+    stay as they are.
+    """
+    limits = chip.limits
+    first_key, second_key, forward_key, transposed_key = jax.random.split(key, 4)
+    cells = jnp.ones(limits.devices, bool)
+    first, second = (
+        weights_of(read_devices(chip, cells, readings, each)[0]) for each in (first_key, second_key)
+    )
+
+    def gains(product: _Product, first: Array, second: Array, key: Key[Array, ""]) -> LineErrors:
+        voltage_key, plus_key, minus_key = jax.random.split(key, 3)
+        shape = (limits.arrays, products, first.shape[1])
+        fraction = jax.random.uniform(voltage_key, shape, minval=-_SPAN, maxval=_SPAN)
+        voltages = limits.v_read * fraction
+        plus = product(0, voltages, plus_key)
+        currents = (plus - product(0, -voltages, minus_key)) / 2
+        one, other = voltages @ first, voltages @ second
+        common, whole = jnp.sum(one * other, 1), jnp.sum(one**2 + other**2, 1) / 2
+        known = common > whole / 2
+        gain = jnp.sum(currents * (one + other), 1) / (2 * jnp.where(known, common, 1.0))
+        gain = jnp.where(known, gain, 1.0)
+        return LineErrors(gain=gain, offset=jnp.zeros_like(gain))
+
+    return CalibratedChip(
+        chip=chip,
+        bit_lines=gains(chip.forward, first, second, forward_key),
+        word_lines=gains(
+            chip.transposed, first.swapaxes(1, 2), second.swapaxes(1, 2), transposed_key
+        ),
         limits=limits,
     )

@@ -3,26 +3,43 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
-from madem.chips import AbstractChip
+from madem.chips import AbstractChip, Limits
 from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import reckon
-from madem.learning.writing import effort_of, pair_pulses, weights_of
+from madem.learning.writing import effort_of, pair_pulses, weights_of, whole_pulses
 
 
 class DirectPulses(AbstractProgrammer):
-    """Pulse each pair with the probability that makes the expected change the wanted one.
+    """Pulse each pair by the number that makes the expected change the wanted one.
 
-    Open loop, and nothing is stored but where pulses should have brought each device. The pulse
-    is the one that typically moves least; a change of a tenth of its step pulses one time in ten.
+    Open loop, and nothing is stored but where pulses should have brought each device. A change of
+    a tenth of a step pulses one time in ten, one of 2.1 steps twice and one time in ten thrice.
     Stochastic pulses as in Gokmen and Vlasov, Front. Neurosci. 10, 333 (2016), whose coincidences
     do the same in hardware.
     """
 
+    by_chance: bool = eqx.field(static=True, default=True)
+    """Whether fractions of a pulse are drawn, or rounded: rounding loses changes below half a
+    step, and is for devices whose steps are far finer than the changes."""
     first: FirstWeights = eqx.field(static=True, default=FirstWeights())
     """What comes before training."""
+
+    def for_weights(self, limits: Limits) -> Limits:
+        """All of it."""
+        return limits
+
+    def prepare(
+        self,
+        chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
+        pairs: Bool[Array, "arrays rows columns"],
+        key: Key[Array, ""],
+    ) -> Programmed:
+        """Test, and write by write-verify; see `AbstractProgrammer.prepare`."""
+        return self.first(chip, weights, pairs, key)
 
     def apply(
         self,
@@ -36,13 +53,11 @@ class DirectPulses(AbstractProgrammer):
         limits = chip.limits
         target = memory.wanting(limits, change)
         wanted = target - weights_of(memory.sensed)
-        # The train for the wanted change at least one pulse long: its expected step is what
-        # the chance is measured by.
-        counts = pair_pulses(limits, wanted, memory.sensed, memory.healthy)
-        step = jnp.abs(weights_of(reckon(limits, memory.sensed, counts) - memory.sensed))
-        chance = jnp.abs(wanted) / jnp.maximum(step, 1e-6 * limits.g_range)
-        drawn = jax.random.uniform(draw_key, chance.shape) < chance
-        counts = jnp.where(drawn[..., None], counts, 0)
+        way = jnp.sign(pair_pulses(limits, wanted, memory.sensed, memory.healthy))
+        step = jnp.abs(weights_of(reckon(limits, memory.sensed, way) - memory.sensed))
+        expected = jnp.abs(wanted) / jnp.maximum(step, 1e-6 * limits.g_range)
+        pulses = whole_pulses(limits, expected, draw_key if self.by_chance else None)
+        counts = way * pulses[..., None]
         sensed = reckon(limits, memory.sensed, counts)
         # Nothing is left pending: what chance did not pulse is forgotten.
         memory = memory.after(sensed, weights_of(sensed))

@@ -5,16 +5,18 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Bool, Float, Key
 
-from madem.chips import AbstractChip
-from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
+from madem.chips import AbstractChip, Limits
+from madem.learning.pair_memory import PairMemory, Programmed
 
 
 class AbstractProgrammer(eqx.Module):
     """From a wanted change to pulses. What it remembers is the caller's to keep."""
 
-    first: eqx.AbstractVar[FirstWeights]
-    """What comes before training."""
+    @abc.abstractmethod
+    def for_weights(self, limits: Limits) -> Limits:
+        """What is left of a chip for weights."""
 
+    @abc.abstractmethod
     def prepare(
         self,
         chip: AbstractChip,
@@ -23,7 +25,6 @@ class AbstractProgrammer(eqx.Module):
         key: Key[Array, ""],
     ) -> Programmed:
         """Bring `pairs` to first `weights` (siemens, signed), whatever the chip held before."""
-        return self.first(chip, weights, pairs, key)
 
     @abc.abstractmethod
     def apply(

@@ -44,6 +44,18 @@ def effort_of(
     return Effort(jnp.sum(jnp.abs(counts)), reads)
 
 
+def whole_pulses(
+    limits: Limits, expected: Float[Array, "*devices"], key: Key[Array, ""] | None
+) -> Int[Array, "*devices"]:
+    """Whole pulses for `expected` ones (signed), at most a train of them.
+
+    A fraction is one more by chance, so that `expected` is the mean; without a key it is rounded.
+    """
+    fraction = 0.5 if key is None else jax.random.uniform(key, expected.shape)
+    count = jnp.clip(jnp.ceil(jnp.abs(expected) - fraction), 0, limits.longest_train)
+    return (jnp.sign(expected) * count).astype(jnp.int32)
+
+
 class Written(NamedTuple):
     """A chip after writing, and what is known of it."""
 

@@ -125,8 +125,8 @@ def check_fit(network: AbstractNetwork, limits: Limits) -> None:
         )
         raise InputError(
             f"the network needs {needed} arrays of {limits.rows} × {limits.columns} (its matrices, "
-            f"biases included: {matrices}) and the chip has {limits.arrays}; use fewer neurons, or "
-            "a chip with a larger array.count or larger arrays"
+            f"biases included: {matrices}) and the chip has {limits.arrays} for weights; use fewer "
+            "neurons, or a chip with a larger array.count or larger arrays"
         )
 
 

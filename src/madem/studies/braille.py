@@ -45,8 +45,9 @@ class BrailleStudy:
         self.description = description
         self.dots = encode(config.words)
         self.network = _network(config, self.dots.shape[1])
-        _check_words_fit(self.network, description.limits, config)
         self.learner = _learner(config, self.network)
+        limits = self.learner.programmer.for_weights(description.limits)
+        _check_words_fit(self.network, limits, config)
         self.batches = WordBatches(
             jnp.asarray(self.dots), Flip(config.flip), config.batch, config.target
         )

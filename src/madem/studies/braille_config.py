@@ -17,6 +17,7 @@ from madem.learning import (
     ManyPoint,
     OneSided,
     OpenLoop,
+    TikiTaka,
     WriteVerify,
 )
 
@@ -37,6 +38,7 @@ PROGRAMMERS = {
     "open-loop": AccumulateAndProgram(threshold=0.15, writer=OpenLoop()),
     "write-verify": AccumulateAndProgram(threshold=0.04, writer=WriteVerify(tries=4)),
     "direct": DirectPulses(),
+    "tiki-taka": TikiTaka(),
 }
 """Ways from a wanted change to pulses."""
 
@@ -90,7 +92,8 @@ class BrailleConfig:
     """Learning rule: `centred`, `one-sided`, `many-point` (4 points) or `coupled`."""
     programming: str = "one-pulse"
     """How wanted changes become pulses: `one-pulse` (and a reading), `open-loop` (no reading),
-    `write-verify` (up to 4 tries), `direct` (by chance, no digital sum)."""
+    `write-verify` (up to 4 tries), `direct` (by chance, no digital sum), `tiki-taka` (by chance
+    onto fast arrays, which are read line by line)."""
     samples: int = 10_000
     """Words in the test at each flip probability."""
 

@@ -4,7 +4,6 @@ All see the same batches and start from the same weights, given the same key.
 """
 
 import abc
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from madem.learning import (
     AbstractProgrammer,
     AbstractRule,
     Effort,
+    FirstWeights,
     ModelBackprop,
     Twin,
     Variation,
@@ -164,8 +164,8 @@ class ExSitu(AbstractMethod):
 
     digital: Digital
     """How the twin is trained."""
-    programmer: AbstractProgrammer
-    """What writes to the chip, by its `first`."""
+    write: FirstWeights = eqx.field(static=True, default=FirstWeights(faulty_too=True))
+    """How weights are written to the chip, after a self-test."""
 
     def __call__(
         self,
@@ -180,6 +180,5 @@ class ExSitu(AbstractMethod):
         start_key, _ = jax.random.split(key)
         _, write_key = jax.random.split(start_key)
         pairs = network.pairs(chip.limits)
-        write = dataclasses.replace(self.programmer.first, faulty_too=True)
-        programmed = write(chip, twin.conductance, pairs, write_key)
+        programmed = self.write(chip, twin.conductance, pairs, write_key)
         return Trained(programmed.chip, programmed.effort, record)
