@@ -96,11 +96,11 @@ def test_gains_are_found_to_what_noise_allows(chip):
 def test_both_calibrations_leave_the_products_of_the_weights(chip):
     offsets_key, gains_key = jax.random.split(KEY)
     calibrated = calibrate_gains(calibrate_offsets(chip, offsets_key), gains_key)
-    drive = 0.05 * jax.random.normal(jax.random.key(3), (200, 64))
+    drive = 0.05 * jax.random.normal(jax.random.key(3), (1, 200, 64))
     for name, weights in (("forward", chip.weights()[0]), ("transposed", chip.weights()[0].T)):
         exact = np.asarray(drive @ weights)
-        raw = np.asarray(getattr(chip, name)(0, drive, KEY)) - exact
-        corrected = np.asarray(getattr(calibrated, name)(0, drive, KEY)) - exact
+        raw = np.asarray(getattr(chip, name)(0, drive, KEY) - exact)[0]
+        corrected = np.asarray(getattr(calibrated, name)(0, drive, KEY) - exact)[0]
         # What the lines add is gone; the noise of each product stays.
         assert np.abs(corrected.mean(0)).mean() < 0.15 * np.abs(raw.mean(0)).mean()
         assert corrected.std() < 0.6 * raw.std()
