@@ -1,4 +1,4 @@
-"""Data: words as Braille, and the distortions that recall must undo."""
+"""Data: words as Braille and what distorts them; labelled samples from files."""
 
 from madem.data.batches import Batch, WordBatches, activities, dots_of
 from madem.data.braille import (
@@ -9,7 +9,12 @@ from madem.data.braille import (
     encode,
     unicode_braille,
 )
+from madem.data.dataset import Dataset, Split, scaled, split_by_class
+from madem.data.digits import load_digits
 from madem.data.distortions import Burst, Chain, Distortion, Erase, Flip, Noise
+from madem.data.idx import load_idx_folder, load_idx_half, read_idx
+from madem.data.labels import LabelBatches, Shift, label_batches, one_hot
+from madem.data.tables import load_dataset
 
 __all__ = [
     "DOTS_PER_CELL",
@@ -17,15 +22,28 @@ __all__ = [
     "Batch",
     "Burst",
     "Chain",
+    "Dataset",
     "Distortion",
     "Erase",
     "Flip",
+    "LabelBatches",
     "Noise",
+    "Shift",
+    "Split",
     "WordBatches",
     "activities",
     "check_words",
     "decode",
     "dots_of",
     "encode",
+    "label_batches",
+    "load_dataset",
+    "load_digits",
+    "load_idx_folder",
+    "load_idx_half",
+    "one_hot",
+    "read_idx",
+    "scaled",
+    "split_by_class",
     "unicode_braille",
 ]
