@@ -17,7 +17,7 @@ class Dataset:
 
     x: Float[np.ndarray, "samples features"]
     """Features of each sample, as the source has them until `scaled`."""
-    y: Int[np.ndarray, " samples"]
+    y: Int[np.ndarray, " labels"]
     """Label of each sample, from 0 to below `classes`."""
     shape: tuple[int, ...]
     """Shape of a sample before it was laid out in a row: (height, width) of an image."""
