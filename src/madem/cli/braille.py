@@ -1,25 +1,16 @@
-"""The command line: parse, call, print.
-
-Results go to standard output, all else to standard error. Exit status: 0 done, 1 the run failed,
-2 the input was wrong, 130 stopped by Ctrl-C.
-"""
+"""`madem braille`, `resume` and `recall`: the study of the nine names."""
 
 import datetime as dt
-import json
-import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import jax
-import platformdirs
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-import madem
-from madem._checks import InputError, MademError
+from madem._checks import InputError
 from madem.chips import chip_text
+from madem.cli._console import Json, StoppedError, messages, print_json, results
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
 from madem.studies.braille_config import BrailleConfig
@@ -27,48 +18,9 @@ from madem.studies.braille_pictures import run_pictures
 from madem.studies.braille_run import BrailleRun
 from madem.studies.word_recall import recall_words
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Train neural networks on memristor crossbars by activity differences.",
-)
-_results = Console()
-_messages = Console(stderr=True)
-
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 _Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
 
-class _StoppedError(MademError):
-    """Ctrl-C, with what to do next."""
-
-
-def main() -> NoReturn:
-    """Run `madem`."""
-    try:
-        _keep_compiled_programs()
-        app()
-    except _StoppedError as stopped:
-        _fail(stopped, 130)
-    except InputError as error:
-        _fail(error, 2)
-    except MademError as error:
-        _fail(error, 1)
-    sys.exit(0)
-
-
-@app.callback(invoke_without_command=True)
-def _top(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
-        print(madem.__version__)  # noqa: T201
-        raise typer.Exit
-
-
-@app.command()
 def braille(
     words: Annotated[
         str, typer.Option(help="Words to learn, a–z: separated by commas, or a file, one a line.")
@@ -97,7 +49,7 @@ def braille(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, made anew; runs/… by default.")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Train a chip to reconstruct words in Braille from distorted ones, and test it."""
     config = BrailleConfig(
@@ -113,28 +65,24 @@ def braille(
     )
     path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
     try:
-        with _messages.status("self-test, and first weights"):
+        with messages.status("self-test, and first weights"):
             run = BrailleRun.create(path, config, chip_text(chip))
     except KeyboardInterrupt:
-        raise _StoppedError(
-            f"stopped before the first step; delete {path} if it is there"
-        ) from None
+        raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
     _complete(run, as_json)
 
 
-@app.command()
-def resume(run: _Run, as_json: _Json = False) -> None:
+def resume(run: _Run, as_json: Json = False) -> None:
     """Take up a stopped run: the same numbers as if it had never stopped."""
     opened = BrailleRun.open(run)
     summary = opened.folder.summary()
     if summary is None:
         _complete(opened, as_json)
         return
-    _messages.print(f"{run} is finished already; this is its result")
+    messages.print(f"{run} is finished already; this is its result")
     _show(summary, as_json)
 
 
-@app.command()
 def recall(
     run: _Run,
     words: Annotated[
@@ -143,7 +91,7 @@ def recall(
     flip: Annotated[float, typer.Option(help="Probability that a dot is flipped.")] = 0.2,
     samples: Annotated[int, typer.Option(help="Distorted copies of each word.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the distortions and of read noise.")] = 0,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show what a trained chip makes of distorted words."""
     if samples < 1:
@@ -152,27 +100,27 @@ def recall(
     header, state = opened.load()
     steps = opened.study.config.steps
     if header["step"] < steps:
-        _messages.print(f"training stands at step {header['step']} of {steps}")
+        messages.print(f"training stands at step {header['step']} of {steps}")
     asked = opened.study.config.words if words is None else _words(words)
     key = jax.random.key(seed)
     rows = recall_words(opened.study, state.chip, asked, flip, samples, key)
     if as_json:
-        _print_json({"flip": flip, "samples": samples, "words": rows})
+        print_json({"flip": flip, "samples": samples, "words": rows})
     else:
-        _results.print(words_table(rows, flip))
+        results.print(words_table(rows, flip))
 
 
 def _complete(run: BrailleRun, as_json: bool) -> None:
     """Train to the end, test, draw, and show."""
     _train(run)
     try:
-        with _messages.status("testing, and drawing"):
+        with messages.status("testing, and drawing"):
             scores = run.evaluate()
             figures = run_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)
             summary = run.finish(scores)
     except KeyboardInterrupt:
-        raise _StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
+        raise StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
     _show(summary, as_json)
 
 
@@ -184,7 +132,7 @@ def _train(run: BrailleRun) -> None:
         TextColumn("{task.fields[state]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_messages) as progress:
+    with Progress(*columns, console=messages) as progress:
         task = progress.add_task("training", total=run.study.config.steps, state="compiling")
         step = None
         try:
@@ -197,7 +145,7 @@ def _train(run: BrailleRun) -> None:
                 progress.update(task, completed=step, state=state)
         except KeyboardInterrupt:
             at = "" if step is None else f" at step {step}"
-            raise _StoppedError(f"stopped{at}; go on with: {_resume_command(run)}") from None
+            raise StoppedError(f"stopped{at}; go on with: {_resume_command(run)}") from None
 
 
 def _resume_command(run: BrailleRun) -> str:
@@ -206,20 +154,16 @@ def _resume_command(run: BrailleRun) -> str:
 
 def _show(summary: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(summary)
+        print_json(summary)
         return
-    _results.print(recall_table(summary))
+    results.print(recall_table(summary))
     unsettled = 1 - min(summary["settled"])
-    _results.print(
+    results.print(
         f"{summary['pulses']:,} pulses, {summary['reads']:,} device reads, "
         f"{summary['seconds']:.1f} s of training; up to {100 * unsettled:.0f} % of recalls had not "
         "settled at the sweep limit and were averaged over their last sweeps"
     )
-    _results.print(f"run folder: {summary['run']}", soft_wrap=True)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value))  # noqa: T201
+    results.print(f"run folder: {summary['run']}", soft_wrap=True)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -238,15 +182,3 @@ def _sizes(text: str) -> tuple[int, ...]:
     except ValueError:
         raise InputError(f"--hidden {text}: give whole numbers, such as 63 or 40,40") from None
     return () if sizes == (0,) else sizes
-
-
-def _keep_compiled_programs() -> None:
-    """Keep what JAX compiles in the user's cache folder: the second start is a fast one."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", platformdirs.user_cache_dir("madem"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-
-def _fail(error: MademError, status: int) -> NoReturn:
-    _messages.print(f"madem: {error}", style="bold red", markup=False, soft_wrap=True)
-    sys.exit(status)
