@@ -61,7 +61,7 @@ def rules(loss, average):
 def estimates(rule, network, chip, batches, key):
     """Estimates of a rule, batch by batch."""
     return over_batches(
-        lambda batch, key: rule(network, chip, batch.inputs, batch.targets, key).gradient,
+        lambda batch, key: rule(network, chip, believed, batch.inputs, batch.targets, key).gradient,
         batches,
         BATCHES,
         key,

@@ -119,7 +119,7 @@ def test_the_centred_rule_follows_a_real_chip_better_than_backpropagation_throug
     rule = Centred(beta=0.1, free=sweeps, nudged=sweeps, loss=loss)
 
     def measure(batch, key):
-        learned = rule(network, chip, batch.inputs, batch.targets, key)
+        learned = rule(network, chip, twin.weights(), batch.inputs, batch.targets, key)
         state = learned.free.state
         return (
             exact_gradient(network, chip, loss, batch.inputs, batch.targets).gradient,

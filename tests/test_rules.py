@@ -81,7 +81,7 @@ def row(request):
 
 
 def lesson(rule, network, chip, batch):
-    return rule(network, chip, batch.inputs, batch.targets, KEY)
+    return rule(network, chip, chip.weights(), batch.inputs, batch.targets, KEY)
 
 
 @pytest.mark.parametrize(

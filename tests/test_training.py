@@ -102,7 +102,8 @@ def test_three_words_are_learned(study):
 def test_every_rule_can_be_chosen(rule):
     study = BrailleStudy(dataclasses.replace(SMALL, rule=rule, beta=0.2), load_chip("ideal"))
     assert type(study.learner.rule) is RULES[rule]
-    lesson = study.learner.rule(study.network, study.fabricate(), *study.batches(KEY)[:2], KEY)
+    chip, (inputs, targets, _) = study.fabricate(), study.batches(KEY)
+    lesson = study.learner.rule(study.network, chip, chip.weights(), inputs, targets, KEY)
     assert jnp.isfinite(lesson.gradient).all()
 
 

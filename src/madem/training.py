@@ -14,9 +14,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from madem.chips import AbstractChip
+from madem.chips import AbstractChip, Limits
 from madem.data import Batch
-from madem.learning import AbstractProgrammer, AbstractRule, Effort, PairMemory
+from madem.learning import AbstractProgrammer, AbstractRule, Effort, Lesson, PairMemory
 from madem.networks import AbstractNetwork, check_fit
 
 
@@ -73,10 +73,9 @@ def begin(
 
     Raises `InputError` if the network does not fit the chip.
     """
-    check_fit(learner.network, chip.limits)
     weight_key, write_key = jax.random.split(key)
+    weights = first_weights(learner.network, chip.limits, spread, weight_key)
     pairs = learner.network.pairs(chip.limits)
-    weights = jnp.where(pairs, spread * jax.random.normal(weight_key, pairs.shape), 0.0)
     siemens = learner.network.mapping.siemens(chip)
     programmed = learner.programmer.prepare(chip, siemens * weights, pairs, write_key)
     state = TrainingState(
@@ -86,6 +85,18 @@ def begin(
         jnp.int32(0),
     )
     return state, programmed.effort
+
+
+def first_weights(
+    network: AbstractNetwork, limits: Limits, spread: float, key: Key[Array, ""]
+) -> Float[Array, "arrays rows columns"]:
+    """Small random weights, normal with standard deviation `spread`; 0 where no neurons meet.
+
+    Raises `InputError` if the network does not fit the chip.
+    """
+    check_fit(network, limits)
+    pairs = network.pairs(limits)
+    return jnp.where(pairs, spread * jax.random.normal(key, pairs.shape), 0.0)
 
 
 @eqx.filter_jit
@@ -122,24 +133,31 @@ def _step(
     """One batch."""
     batch_key, rule_key, pulse_key = jax.random.split(jax.random.fold_in(key, state.step), 3)
     batch = batches(batch_key)
-    lesson = learner.rule(learner.network, state.chip, batch.inputs, batch.targets, rule_key)
     siemens = learner.network.mapping.siemens(state.chip)
     weights = state.memory.weights() / siemens
+    lesson = learner.rule(
+        learner.network, state.chip, weights, batch.inputs, batch.targets, rule_key
+    )
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
     change = jnp.asarray(change)
     programmed = learner.programmer.apply(state.chip, state.memory, siemens * change, pulse_key)
-    right = jnp.all((lesson.output > 0) == (batch.targets > 0), axis=-1)
-    record = Record(
+    record = note(lesson, batch.targets, programmed.effort)
+    state = TrainingState(programmed.chip, programmed.memory, optimiser, state.step + 1)
+    return state, record
+
+
+def note(lesson: Lesson, targets: Float[Array, "batch outputs"], effort: Effort) -> Record:
+    """What is noted of one step, as scalars."""
+    right = jnp.all((lesson.output > 0) == (targets > 0), axis=-1)
+    return Record(
         cost=jnp.mean(lesson.cost),
         exact=jnp.mean(right, dtype=jnp.float32),
-        pulses=programmed.effort.pulses,
-        reads=programmed.effort.reads,
+        pulses=effort.pulses,
+        reads=effort.reads,
         sweeps=lesson.free.sweeps,
         residual=jnp.max(lesson.free.residual),
         converged=jnp.mean(lesson.free.converged, dtype=jnp.float32),
     )
-    state = TrainingState(programmed.chip, programmed.memory, optimiser, state.step + 1)
-    return state, record
 
 
 def summarise(record: Record, steps: int) -> dict[str, float | int]:

@@ -4,6 +4,7 @@ All of it touches a chip through `AbstractChip` alone: what it can apply, what i
 """
 
 from madem.learning.accumulate import AccumulateAndProgram
+from madem.learning.backprop import ModelBackprop, adjoint_gradient
 from madem.learning.calibration import CalibratedChip, calibrate_offsets
 from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
 from madem.learning.direct import DirectPulses
@@ -19,8 +20,16 @@ from madem.learning.rules import (
     mean_products,
 )
 from madem.learning.self_test import SelfTest, self_test
+from madem.learning.twin import Twin, Variation, exact_twin
 from madem.learning.writers import AbstractWriter, OnePulse, OpenLoop, WriteVerify
-from madem.learning.writing import Effort, pair_pulses, weights_of, write_devices, write_pairs
+from madem.learning.writing import (
+    Effort,
+    no_effort,
+    pair_pulses,
+    weights_of,
+    write_devices,
+    write_pairs,
+)
 
 __all__ = [
     "AbstractDifferenceRule",
@@ -38,6 +47,7 @@ __all__ = [
     "FirstWeights",
     "Lesson",
     "ManyPoint",
+    "ModelBackprop",
     "OnePulse",
     "OneSided",
     "OpenLoop",
@@ -45,9 +55,14 @@ __all__ = [
     "Phases",
     "Programmed",
     "SelfTest",
+    "Twin",
+    "Variation",
     "WriteVerify",
+    "adjoint_gradient",
     "calibrate_offsets",
+    "exact_twin",
     "mean_products",
+    "no_effort",
     "pair_pulses",
     "run_phases",
     "self_test",

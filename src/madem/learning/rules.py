@@ -1,6 +1,7 @@
 """Learning rules: what a batch says of how the cost depends on each weight.
 
-A rule applies inputs and targets, and senses activities; it knows nothing else of the chip.
+A rule applies inputs and targets, and senses activities. Of the weights it knows at most what
+the controller's own record says; nothing else of the chip.
 """
 
 import abc
@@ -40,11 +41,12 @@ class AbstractRule(eqx.Module):
         self,
         network: AbstractNetwork,
         chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
         inputs: Float[Array, "batch inputs"],
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
     ) -> Lesson:
-        """Learn from a batch."""
+        """Learn from a batch; `weights` are those that the controller believes the chip to hold."""
 
 
 class Contrast(NamedTuple):
@@ -81,11 +83,12 @@ class AbstractDifferenceRule(AbstractRule):
         self,
         network: AbstractNetwork,
         chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
         inputs: Float[Array, "batch inputs"],
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
     ) -> Lesson:
-        """Learn from a batch."""
+        """Learn from a batch, by what is sensed alone: `weights` are not used."""
         phases = run_phases(
             network,
             chip,

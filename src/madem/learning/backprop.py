@@ -1,0 +1,103 @@
+"""Backpropagation: errors sent back by calculation, through a model of the chip."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from madem.chips import AbstractChip
+from madem.learning.rules import AbstractRule, Lesson
+from madem.learning.twin import Twin, exact_twin
+from madem.networks import AbstractLoss, AbstractNetwork, CrossEntropy
+from madem.relaxation import Sweeps
+
+_UNUSED = jax.random.key(0)  # a twin draws no noise
+
+
+class ModelBackprop(AbstractRule):
+    """In situ backpropagation: forward on the chip, backward through its digital twin.
+
+    The chip settles freely, once. The gradient is then calculated at the activities sensed, as
+    if the chip held the weights that the controller believes in and had no flaw. What the model
+    does not know, no training corrects (Yi et al. 2023, Fig. 1).
+    """
+
+    free: Sweeps = eqx.field(static=True)
+    """How the chip relaxes."""
+    steps: int = eqx.field(static=True, default=20)
+    """How often errors travel back; see `adjoint_gradient`."""
+    loss: AbstractLoss = CrossEntropy()
+    """The cost of the outputs."""
+
+    def __call__(
+        self,
+        network: AbstractNetwork,
+        chip: AbstractChip,
+        weights: Float[Array, "arrays rows columns"],
+        inputs: Float[Array, "batch inputs"],
+        targets: Float[Array, "batch outputs"],
+        key: Key[Array, ""],
+    ) -> Lesson:
+        """Learn from a batch; see `AbstractRule`."""
+        twin = exact_twin(chip.limits, network.mapping.siemens(chip) * weights)
+        return self.through(twin, network, chip, inputs, targets, key)
+
+    def through(
+        self,
+        twin: Twin,
+        network: AbstractNetwork,
+        chip: AbstractChip,
+        inputs: Float[Array, "batch inputs"],
+        targets: Float[Array, "batch outputs"],
+        key: Key[Array, ""],
+    ) -> Lesson:
+        """Forward on `chip`, backward through `twin`; exact if both are one twin."""
+        drive_key, free_key = jax.random.split(key)
+        drive = network.drive(chip, inputs, drive_key)
+        free = self.free(network, chip, network.rest(len(inputs)), drive, None, free_key)
+        output = network.output(free.state)
+        return Lesson(
+            gradient=adjoint_gradient(
+                network, twin, self.loss, inputs, targets, free.state, self.steps
+            ),
+            output=output,
+            cost=self.loss.cost(network.activation, output, targets),
+            free=free,
+        )
+
+
+def adjoint_gradient(
+    network: AbstractNetwork,
+    twin: Twin,
+    loss: AbstractLoss,
+    inputs: Float[Array, "batch inputs"],
+    targets: Float[Array, "batch outputs"],
+    state: tuple[Float[Array, "batch _"], ...],
+    steps: int,
+) -> Float[Array, "arrays rows columns"]:
+    """∂C/∂W by the sweep s ← F(s, W) of a `twin`, at activities where it (or a chip) settled.
+
+        dC/dW = Cₛ (1 − Fₛ)⁻¹ F_W,  (1 − Fₛ)⁻¹ ≈ 1 + Fₛ + Fₛ² + … of `steps` + 1 terms
+
+    Recurrent backpropagation (Almeida 1987; Pineda 1987). The error of leaving off is that of a
+    relaxation of as many sweeps.
+    """
+    siemens = network.mapping.siemens(twin)
+
+    def sweep(shift: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+        shifted = Twin(
+            twin.conductance + siemens * shift, twin.bit_lines, twin.word_lines, twin.limits
+        )
+        drive = network.drive(shifted, inputs, _UNUSED)
+        return network.sweep(shifted, state, drive, None, _UNUSED)
+
+    def cost(state: tuple[Array, ...]) -> Array:
+        return jnp.mean(loss.cost(network.activation, network.output(state), targets))
+
+    _, back = jax.vjp(sweep, jnp.zeros_like(twin.conductance), state)
+    slope = jax.grad(cost)(state)
+
+    def travel(_, pull: tuple[Array, ...]) -> tuple[Array, ...]:
+        return jax.tree.map(jnp.add, slope, back(pull)[1])
+
+    return back(jax.lax.fori_loop(0, steps, travel, slope))[0]

@@ -1,0 +1,115 @@
+"""A chip's digital twin: what a designer's model makes of a chip, computed instead of sensed."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from madem._checks import InputError
+from madem.chips import AbstractChip, Limits, LineMismatch
+from madem.circuits import bit_line_currents, word_line_currents
+
+
+class Twin(AbstractChip):
+    """A chip that is a calculation: its pairs hold exactly what they should, and so it answers.
+
+    Make one with `exact_twin`. It has no devices: its weights are set, not pulsed, and whoever
+    asks it for pulses or readings gets an `InputError`.
+    """
+
+    conductance: Float[Array, "arrays rows columns"]
+    """Signed conductance of each pair, siemens."""
+    bit_lines: LineMismatch
+    """Amplifiers at the bit lines."""
+    word_lines: LineMismatch
+    """Amplifiers at the word lines."""
+    limits: Limits = eqx.field(static=True)
+    """Geometry and ranges of the chip that it stands for."""
+
+    def forward(
+        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch columns"]:
+        """Product from word to bit lines, without noise or rounding."""
+        arrays = slice(first, first + len(voltages))
+        currents = bit_line_currents(voltages, self.conductance[arrays])
+        return self.bit_lines.apply(arrays, currents)
+
+    def transposed(
+        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
+    ) -> Float[Array, "driven batch rows"]:
+        """Product from bit to word lines, without noise or rounding."""
+        arrays = slice(first, first + len(voltages))
+        currents = word_line_currents(voltages, self.conductance[arrays])
+        return self.word_lines.apply(arrays, currents)
+
+    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to pulse."""
+        _no_devices()
+
+    def verify(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to read."""
+        _no_devices()
+
+    def read(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to read."""
+        _no_devices()
+
+
+def exact_twin(
+    limits: Limits, conductance: Float[Array, "arrays rows columns"], feedback: float = 1.0
+) -> Twin:
+    """Make a twin whose pairs hold `conductance` (siemens, signed) and whose lines all match.
+
+    `feedback` is the gain of its word lines. Without it (0) nothing travels back from layer to
+    layer, and a layered network on the twin is a feedforward one.
+    """
+
+    def lines(count: int, gain: float) -> LineMismatch:
+        shape = (limits.arrays, count)
+        return LineMismatch(jnp.full(shape, gain), jnp.zeros(shape))
+
+    return Twin(conductance, lines(limits.columns, 1.0), lines(limits.rows, feedback), limits)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How chips of a kind differ from their twin, as standard deviations."""
+
+    weights: float = 0.0
+    """Of what a pair holds, as a fraction of the conductance range."""
+    gain: float = 0.0
+    """Of a line's gain, as a fraction of it."""
+    offset: float = 0.0
+    """Of a line's offset, as a fraction of one device's current at the full range and voltage."""
+
+    def __call__(self, twin: Twin, key: Key[Array, ""]) -> Twin:
+        """Draw a twin that differs like a chip."""
+        limits = twin.limits
+        weight_key, bit_key, word_key = jax.random.split(key, 3)
+        errors = jax.random.normal(weight_key, twin.conductance.shape)
+
+        def vary(lines: LineMismatch, key: Key[Array, ""]) -> LineMismatch:
+            gain_key, offset_key = jax.random.split(key)
+            gains = jax.random.normal(gain_key, lines.gain.shape)
+            offsets = jax.random.normal(offset_key, lines.offset.shape)
+            return LineMismatch(
+                lines.gain * (1 + self.gain * gains),
+                lines.offset + self.offset * limits.g_range * limits.v_read * offsets,
+            )
+
+        return Twin(
+            twin.conductance + self.weights * limits.g_range * errors,
+            vary(twin.bit_lines, bit_key),
+            vary(twin.word_lines, word_key),
+            limits,
+        )
+
+
+def _no_devices() -> NoReturn:
+    raise InputError(
+        "a digital twin has no devices to pulse or to read; make another with the weights wanted "
+        "(exact_twin), or program a chip"
+    )
