@@ -1,10 +1,13 @@
 """Results as figures and tables. Nothing here runs an experiment."""
 
 from madem.report.braille import save_run_figures
+from madem.report.compare import compare_figure, compare_table
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
 from madem.report.tables import recall_table, words_table
 
 __all__ = [
+    "compare_figure",
+    "compare_table",
     "conductance_figure",
     "recall_figure",
     "recall_table",

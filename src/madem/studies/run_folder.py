@@ -11,7 +11,7 @@ summary.json  the result; there once the run is finished
 import io
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,8 +59,10 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
-        """Open a folder, finished or stopped.
+    def open(
+        cls, path: Path, needed: Sequence[str] = ("chip.toml", "checkpoints/last.eqx")
+    ) -> "RunFolder":
+        """Open a folder, finished or stopped, that should hold the files `needed`.
 
         Raises `InputError` if it is not there, is no run, is half there, or is of another format.
         """
@@ -70,7 +72,7 @@ class RunFolder:
         if not folder._config.exists():
             raise InputError(
                 f"{path} is no run, or one cut off as it began: config.toml is missing; start a "
-                "new one with madem braille"
+                "new one in another folder"
             )
         found = folder.config().get("format")
         if found != FORMAT:
@@ -78,11 +80,9 @@ class RunFolder:
                 f"{path} has format {found!r} and this madem {madem.__version__} reads {FORMAT}; "
                 f"use the madem that wrote it ({folder.config().get('madem', 'unknown')})"
             )
-        for needed in (path / "chip.toml", folder._checkpoint):
-            if not needed.exists():
-                raise InputError(
-                    f"{path} is half there: {needed.relative_to(path)} is missing; start a new run"
-                )
+        for name in needed:
+            if not (path / name).exists():
+                raise InputError(f"{path} is half there: {name} is missing; start a new run")
         return folder
 
     @property
