@@ -14,11 +14,13 @@ MakeMethod = Callable[[Settings, int, ChipDescription], AbstractMethod]
 
 
 def _differences(settings: Settings) -> Centred:
-    return Centred(settings.beta, free=settings.free, nudged=settings.nudged, loss=settings.loss)
+    return Centred(
+        beta=settings.beta, free=settings.free, nudged=settings.nudged, loss=settings.loss
+    )
 
 
 def _backprop(settings: Settings) -> ModelBackprop:
-    return ModelBackprop(settings.free, loss=settings.loss)
+    return ModelBackprop(free=settings.free, loss=settings.loss)
 
 
 def _on_chip(rule: Callable[[Settings], AbstractRule], programming: str) -> MakeMethod:

@@ -5,7 +5,6 @@ Settings were sought on the preset `ideal`; the same ones then hold for every ch
 
 import abc
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping, load_chip
 from madem.data import (
-    Batch,
     Flip,
-    LabelBatches,
     Split,
     WordBatches,
     label_batches,
@@ -39,6 +36,7 @@ from madem.networks import (
 from madem.relaxation import Sweeps
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
+from madem.studies.methods import Batches
 from madem.studies.recall import Recall
 
 
@@ -79,7 +77,7 @@ class AbstractTask(eqx.Module):
     """What the command line and reports call it."""
     network: eqx.AbstractVar[AbstractNetwork]
     """Who learns it."""
-    batches: eqx.AbstractVar[Callable[[Key[Array, ""]], Batch]]
+    batches: eqx.AbstractVar[Batches]
     """What it learns from."""
     settings: eqx.AbstractVar[Settings]
     """How it is trained."""
@@ -98,7 +96,7 @@ class WordTask(AbstractTask):
     """What the command line and reports call it."""
     network: AbstractNetwork
     """Who learns it."""
-    batches: WordBatches
+    batches: Batches
     """Distorted words to learn from."""
     settings: Settings = eqx.field(static=True)
     """How it is trained."""
@@ -125,7 +123,7 @@ class LabelTask(AbstractTask):
     """What the command line and reports call it."""
     network: AbstractNetwork
     """Who learns it."""
-    batches: LabelBatches
+    batches: Batches
     """Samples to learn from."""
     settings: Settings = eqx.field(static=True)
     """How it is trained."""
@@ -201,7 +199,9 @@ def _classification(
     tolerance = 1e-3
     return LabelTask(
         name=name,
-        network=LayeredHopfield((train.x.shape[1], hidden, train.classes), Mapping(weight_max)),
+        network=LayeredHopfield(
+            sizes=(train.x.shape[1], hidden, train.classes), mapping=Mapping(weight_max)
+        ),
         batches=label_batches(train, 64, level=0.9),
         settings=Settings(
             loss=CrossEntropy(),
