@@ -18,14 +18,20 @@ import jax.numpy as jnp
 
 from madem import training
 from madem.chips import load_chip
-from madem.learning import Centred, ContrastiveHebbian, CoupledLearning, ManyPoint, OneSided
+from madem.learning import (
+    Centred,
+    ContrastiveHebbian,
+    CoupledLearning,
+    ManyPoint,
+    ModelBackprop,
+    OneSided,
+    exact_twin,
+)
 from madem.networks import CrossEntropy, SquaredError
 from madem.relaxation import Sweeps
 from madem.studies.alignment import (
     alignment,
     exact_gradient,
-    ideal_twin,
-    model_gradient,
     over_batches,
     quiet,
 )
@@ -33,7 +39,6 @@ from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 
 BATCHES = 32
-BACK = 20  # steps back of in-situ backpropagation: to the end it diverges on noisy activities
 LOSSES = {"squared error": SquaredError(), "cross-entropy": CrossEntropy()}
 KEY = jax.random.key(123)
 
@@ -54,18 +59,18 @@ def rules(loss, average):
         "4-point 0.6": ManyPoint(0.6, **phases),
         "contrastive Hebbian": ContrastiveHebbian(**phases),
         "coupled 0.3": CoupledLearning(0.3, **phases),
+        "in-situ backprop": ModelBackprop(phases["free"], loss=loss),
     }
 
 
 @eqx.filter_jit
-def estimates(rule, network, chip, batches, key):
-    """Estimates of a rule, batch by batch."""
-    return over_batches(
-        lambda batch, key: rule(network, chip, believed, batch.inputs, batch.targets, key).gradient,
-        batches,
-        BATCHES,
-        key,
-    )
+def estimates(rule, network, chip, believed, batches, key):
+    """Estimates of a rule, batch by batch, with the weights that the controller believes in."""
+
+    def estimate(batch, key):
+        return rule(network, chip, believed, batch.inputs, batch.targets, key).gradient
+
+    return over_batches(estimate, batches, BATCHES, key)
 
 
 @eqx.filter_jit
@@ -79,24 +84,15 @@ def truths(loss, network, chip, batches, key):
     return gradients, jnp.mean(converged, dtype=jnp.float32)
 
 
-@eqx.filter_jit
-def in_situ(loss, free, network, chip, twin, batches, key):
-    """In-situ backpropagation: activities of the chip, all else of its ideal twin."""
-
-    def backpropagated(batch, key):
-        drive_key, free_key = jax.random.split(key)
-        drive = network.drive(chip, batch.inputs, drive_key)
-        rest = network.rest(len(batch.inputs))
-        state = free(network, chip, rest, drive, None, free_key).state
-        return model_gradient(network, twin, loss, batch.inputs, batch.targets, state, BACK)
-
-    return over_batches(backpropagated, batches, BATCHES, key)
-
-
 def rows(study, state, averages):
     """Every method at one state of a chip."""
     network, batches, chip = study.network, study.batches, state.chip
-    twin = ideal_twin(chip, state.memory.weights())
+    conductance = state.memory.weights()
+    twin = exact_twin(chip.limits, conductance)
+    believed = conductance / network.mapping.siemens(chip)
+    measure = functools.partial(
+        estimates, network=network, believed=believed, batches=batches, key=KEY
+    )
     for name, loss in LOSSES.items():
         exact, converged = truths(loss, network, chip, batches, KEY)
 
@@ -116,26 +112,15 @@ def rows(study, state, averages):
 
         for average in averages:
             for method, rule in rules(loss, average).items():
-                found = estimates(rule, network, chip, batches, KEY)
-                yield row(method, found, average)
-            free = Sweeps(10 + average, 1e-3, average=average)
-            yield row(
-                "in-situ backprop",
-                in_situ(loss, free, network, chip, twin, batches, KEY),
-                average,
-            )
+                yield row(method, measure(rule, chip=chip), average)
         rest = Sweeps(300, 1e-5)
         settled = {"free": rest, "nudged": rest, "loss": loss}
-        still = functools.partial(estimates, network=network, batches=batches, key=KEY)
         for beta in (0.01, 0.03, 0.1, 0.3):
-            found = still(Centred(beta, **settled), chip=quiet(chip))
+            found = measure(Centred(beta, **settled), chip=quiet(chip))
             yield row(f"centred {beta}, no noise", found, 0)
-        yield row(
-            "in-situ backprop, no noise",
-            in_situ(loss, rest, network, quiet(chip), twin, batches, KEY),
-            0,
-        )
-        yield row("ex-situ backprop", truths(loss, network, twin, batches, KEY)[0], 0)
+        backprop = ModelBackprop(rest, steps=100, loss=loss)
+        yield row("in-situ backprop, no noise", measure(backprop, chip=quiet(chip)), 0)
+        yield row("ex-situ backprop", measure(backprop, chip=twin), 0)
 
 
 def main():

@@ -28,6 +28,7 @@ from madem.learning import (
     ContrastiveHebbian,
     CoupledLearning,
     ManyPoint,
+    ModelBackprop,
     OneSided,
 )
 from madem.networks import AssociativeMemory, Clamp, CrossEntropy, LayeredHopfield, SquaredError
@@ -72,6 +73,7 @@ RULES = {
         lambda _, **rest: ContrastiveHebbian(**rest), follows_cost=False, cosine=0.6
     ),
     "coupled learning": Row(CoupledLearning, order=1, follows_cost=False, cosine=0.9),
+    "backpropagation": Row(lambda _, free, nudged, loss: ModelBackprop(free, loss=loss)),
 }
 
 
@@ -81,7 +83,9 @@ def row(request):
 
 
 def lesson(rule, network, chip, batch):
-    return rule(network, chip, chip.weights(), batch.inputs, batch.targets, KEY)
+    truth = chip.inside[0] if isinstance(chip, SealedChip) else chip
+    believed = truth.weights() / network.mapping.siemens(chip)
+    return rule(network, chip, believed, batch.inputs, batch.targets, KEY)
 
 
 @pytest.mark.parametrize(

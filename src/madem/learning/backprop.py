@@ -24,8 +24,8 @@ class ModelBackprop(AbstractRule):
 
     free: Sweeps = eqx.field(static=True)
     """How the chip relaxes."""
-    steps: int = eqx.field(static=True, default=20)
-    """How often errors travel back; see `adjoint_gradient`."""
+    steps: int = eqx.field(static=True, default=10)
+    """Sweeps through which errors travel back; see `adjoint_gradient`."""
     loss: AbstractLoss = CrossEntropy()
     """The cost of the outputs."""
 
@@ -75,29 +75,29 @@ def adjoint_gradient(
     state: tuple[Float[Array, "batch _"], ...],
     steps: int,
 ) -> Float[Array, "arrays rows columns"]:
-    """∂C/∂W by the sweep s ← F(s, W) of a `twin`, at activities where it (or a chip) settled.
+    """∂C/∂W by the sweeps s ← F(s, W) of a `twin`, from activities where it (or a chip) settled.
 
-        dC/dW = Cₛ (1 − Fₛ)⁻¹ F_W,  (1 − Fₛ)⁻¹ ≈ 1 + Fₛ + Fₛ² + … of `steps` + 1 terms
+        dC/dW = Cₛ (1 − Fₛ)⁻¹ F_W,  (1 − Fₛ)⁻¹ ≈ 1 + Fₛ + … + Fₛᴷ⁻¹
 
-    Recurrent backpropagation (Almeida 1987; Pineda 1987). The error of leaving off is that of a
-    relaxation of as many sweeps.
+    Recurrent backpropagation (Almeida 1987; Pineda 1987), cut off after K = `steps`: the error is
+    that of a relaxation of as many sweeps. The output's error Cₛ is that of the activities given,
+    and travels back through K sweeps that the twin makes from there. Held at one state instead,
+    Fₛ lets errors grow without bound wherever that state is none at which the twin would stay.
     """
     siemens = network.mapping.siemens(twin)
 
-    def sweep(shift: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
-        shifted = Twin(
-            twin.conductance + siemens * shift, twin.bit_lines, twin.word_lines, twin.limits
-        )
+    def relaxed(shift: Array) -> tuple[Array, ...]:
+        conductance = twin.conductance + siemens * shift
+        shifted = Twin(conductance, twin.bit_lines, twin.word_lines, twin.limits)
         drive = network.drive(shifted, inputs, _UNUSED)
-        return network.sweep(shifted, state, drive, None, _UNUSED)
+
+        def sweep(state: tuple[Array, ...], _) -> tuple[tuple[Array, ...], None]:
+            return network.sweep(shifted, state, drive, None, _UNUSED), None
+
+        return jax.lax.scan(sweep, state, None, length=steps)[0]
 
     def cost(state: tuple[Array, ...]) -> Array:
         return jnp.mean(loss.cost(network.activation, network.output(state), targets))
 
-    _, back = jax.vjp(sweep, jnp.zeros_like(twin.conductance), state)
-    slope = jax.grad(cost)(state)
-
-    def travel(_, pull: tuple[Array, ...]) -> tuple[Array, ...]:
-        return jax.tree.map(jnp.add, slope, back(pull)[1])
-
-    return back(jax.lax.fori_loop(0, steps, travel, slope))[0]
+    _, back = jax.vjp(relaxed, jnp.zeros_like(twin.conductance))
+    return back(jax.grad(cost)(state))[0]

@@ -69,13 +69,16 @@ class FirstWeights:
     """What comes before training: self-test, then first weights by write-verify.
 
     A pair with a stuck device starts at zero weight (a stuck device alone is a weight of up to
-    the whole range, many times a normal one): its partner is set equal to it.
+    the whole range, many times a normal one): its partner is set equal to it. Weights that are
+    trained already want `faulty_too`.
     """
 
     tolerance: float = 0.025
     """Error at which a pair is left, as a fraction of the conductance range."""
     rounds: int = 40
     """Most pulses (or trains) to a pair."""
+    faulty_too: bool = False
+    """Whether a pair with a stuck device is written as well, as near as its partner reaches."""
 
     def __call__(
         self,
@@ -88,7 +91,8 @@ class FirstWeights:
         test_key, write_key, read_key = jax.random.split(key, 3)
         tested = self_test(chip, pairs, test_key)
         memory = PairMemory(pairs, tested.healthy, tested.sensed, jnp.zeros(pairs.shape))
-        target = jnp.where(tested.healthy.all(-1), weights, 0.0)
+        written_too = self.faulty_too | tested.healthy.all(-1)
+        target = jnp.where(written_too, weights, 0.0)
         target = memory.within_reach(chip.limits, target)
         written = write_pairs(
             tested.chip,

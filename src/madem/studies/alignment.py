@@ -14,14 +14,13 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from madem.chips import LineMismatch, SimulatedChip
+from madem.chips import SimulatedChip
 from madem.data import Batch
 from madem.networks import AbstractLoss, AbstractNetwork
 from madem.relaxation import Sweeps
 
 SETTLE = Sweeps(500, 1e-5)
 """How the exact gradient finds its fixed point: noise-free, to what float32 holds."""
-_EDGE = 1e-6  # activities this near to ±1 have a slope that float32 no longer resolves
 _UNUSED = jax.random.key(0)  # what is free of noise draws nothing
 
 
@@ -53,26 +52,6 @@ def quiet(chip: SimulatedChip) -> SimulatedChip:
     """The same chip, mismatch and clipping included, read without noise or rounding."""
     read = dataclasses.replace(chip.description.read, noise=0.0, dac_bits=None, adc_bits=None)
     return dataclasses.replace(chip, description=dataclasses.replace(chip.description, read=read))
-
-
-def ideal_twin(chip: SimulatedChip, weights: Float[Array, "arrays rows columns"]) -> SimulatedChip:
-    """What a designer's model makes of a chip: `weights` (siemens, signed), and no flaw."""
-    read = dataclasses.replace(chip.description.read, range=jnp.inf)
-    description = dataclasses.replace(chip.description, read=read)
-
-    def matched(lines: LineMismatch) -> LineMismatch:
-        return LineMismatch(jnp.ones_like(lines.gain), jnp.zeros_like(lines.offset))
-
-    pairs = jnp.stack([jnp.maximum(weights, 0), jnp.maximum(-weights, 0)], -1)
-    twin = dataclasses.replace(
-        chip,
-        description=description,
-        bit_lines=matched(chip.bit_lines),
-        word_lines=matched(chip.word_lines),
-        programmed=pairs,
-        conductance=pairs,
-    )
-    return quiet(twin)
 
 
 @eqx.filter_jit
@@ -121,58 +100,6 @@ def exact_gradient(
     _, back = jax.vjp(lambda shift: sweep(shift, settled.state, inputs), none)
     layers = jnp.split(pulls, _ends(settled.state), axis=1)
     return ExactGradient(back(tuple(layers))[0], settled.converged)
-
-
-@eqx.filter_jit
-def model_gradient(
-    network: AbstractNetwork,
-    twin: SimulatedChip,
-    loss: AbstractLoss,
-    inputs: Float[Array, "batch inputs"],
-    targets: Float[Array, "batch outputs"],
-    state: tuple[Float[Array, "batch _"], ...],
-    steps: int | None = None,
-) -> Float[Array, "arrays rows columns"]:
-    """∂C/∂W by the energy E of an ideal `twin`, at activities that a real chip settled at.
-
-        dC/dW = −Cₛ Eₛₛ⁻¹ E_sW
-
-    It is what backpropagation makes of a chip in situ: true activities, and a model of all else.
-    At the twin's own settled activities it is the twin's exact gradient. Noisy activities need
-    not be stable in the model, and Eₛₛ may come near singular: with `steps`, errors travel back
-    so many times over every array instead (recurrent backpropagation, Almeida 1987; Pineda 1987).
-    """
-    siemens = network.mapping.siemens(twin)
-    none = jnp.zeros(twin.conductance.shape[:-1])
-    state = tuple(jnp.clip(layer, _EDGE - 1, 1 - _EDGE) for layer in state)
-    flat, unravel = _flatten(state)
-
-    def energy(flat: Array, shift: Array, inputs: Array) -> Array:
-        shifted = twin.conductance.at[..., 0].add(siemens * shift)
-        varied = dataclasses.replace(twin, conductance=shifted)
-        drive = network.drive(varied, inputs[None], _UNUSED)
-        return network.energy(varied, unravel(flat), drive, None, _UNUSED)[0]
-
-    def pull(flat: Array, inputs: Array, targets: Array) -> Array:
-        """Eₛₛ⁻¹ Cₛ of one sample."""
-        slope = jax.grad(_cost)(flat, unravel, network, loss, targets)
-        hessian = jax.hessian(energy)(flat, none, inputs)
-        if steps is None:
-            return jnp.linalg.solve(hessian, slope)
-
-        def back(_, pulled: Array) -> Array:
-            return pulled - (hessian @ pulled - slope) / jnp.diagonal(hessian)
-
-        return jax.lax.fori_loop(0, steps, back, jnp.zeros_like(slope))
-
-    pulls = jax.vmap(pull)(flat, inputs, targets) / len(inputs)
-
-    def pulled(shift: Array) -> Array:
-        """−Σ Eₛ·pull over the batch, whose slope is the gradient."""
-        forces = jax.vmap(jax.grad(energy), (0, None, 0))(flat, shift, inputs)
-        return -jnp.sum(forces * pulls)
-
-    return jax.grad(pulled)(none)
 
 
 @eqx.filter_jit

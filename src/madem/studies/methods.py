@@ -4,6 +4,7 @@ All see the same batches and start from the same weights, given the same key.
 """
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
 from madem import training
 from madem.chips import AbstractChip, Limits
@@ -164,7 +165,7 @@ class ExSitu(AbstractMethod):
     digital: Digital
     """How the twin is trained."""
     programmer: AbstractProgrammer
-    """What writes to the chip."""
+    """What writes to the chip, by its `first`."""
 
     def __call__(
         self,
@@ -179,5 +180,6 @@ class ExSitu(AbstractMethod):
         start_key, _ = jax.random.split(key)
         _, write_key = jax.random.split(start_key)
         pairs = network.pairs(chip.limits)
-        programmed = self.programmer.prepare(chip, twin.conductance, pairs, write_key)
+        write = dataclasses.replace(self.programmer.first, faulty_too=True)
+        programmed = write(chip, twin.conductance, pairs, write_key)
         return Trained(programmed.chip, programmed.effort, record)
