@@ -37,7 +37,7 @@ def test_an_interval_of_the_median_is_closed_by_order_statistics():
 
 def test_such_intervals_hold_the_median_as_often_as_they_say():
     random = np.random.default_rng(0)
-    trials, inside = 4000, 0
+    trials, inside, coverage = 4000, 0, 0.0
     for values in random.exponential(size=(trials, 9)):
         _, low, high, coverage = median_interval(values.tolist())
         inside += low <= np.log(2) <= high

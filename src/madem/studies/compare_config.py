@@ -95,7 +95,7 @@ class CompareConfig:
     """Chips of each point; the same ones, but for their severity, at each."""
     seed: int = 0
     """Seed of them all."""
-    steps: int = 2000
+    steps: int = 3000
     """Batches that each method learns from."""
     data: str = ""
     """Folder of the data, for tasks that need one."""

@@ -18,6 +18,7 @@ from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping, load_chip
 from madem.data import (
     Flip,
+    LabelBatches,
     Split,
     WordBatches,
     label_batches,
@@ -36,8 +37,10 @@ from madem.networks import (
 from madem.relaxation import Sweeps
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
-from madem.studies.methods import Batches
 from madem.studies.recall import Recall
+
+TaskBatches = WordBatches | LabelBatches
+"""What tasks draw their batches from."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class AbstractTask(eqx.Module):
     """What the command line and reports call it."""
     network: eqx.AbstractVar[AbstractNetwork]
     """Who learns it."""
-    batches: eqx.AbstractVar[Batches]
+    batches: eqx.AbstractVar[TaskBatches]
     """What it learns from."""
     settings: eqx.AbstractVar[Settings]
     """How it is trained."""
@@ -96,7 +99,7 @@ class WordTask(AbstractTask):
     """What the command line and reports call it."""
     network: AbstractNetwork
     """Who learns it."""
-    batches: Batches
+    batches: TaskBatches
     """Distorted words to learn from."""
     settings: Settings = eqx.field(static=True)
     """How it is trained."""
@@ -123,7 +126,7 @@ class LabelTask(AbstractTask):
     """What the command line and reports call it."""
     network: AbstractNetwork
     """Who learns it."""
-    batches: Batches
+    batches: TaskBatches
     """Samples to learn from."""
     settings: Settings = eqx.field(static=True)
     """How it is trained."""
@@ -202,15 +205,15 @@ def _classification(
         network=LayeredHopfield(
             sizes=(train.x.shape[1], hidden, train.classes), mapping=Mapping(weight_max)
         ),
-        batches=label_batches(train, 64, level=0.9),
+        batches=label_batches(train, 32, level=0.9),
         settings=Settings(
             loss=CrossEntropy(),
             beta=0.3,
             free=Sweeps(15, tolerance, average=3),
             nudged=Sweeps(6, tolerance, average=3),
             first_weights=first_weights,
-            rate=0.2,
-            final_rate=0.002,
+            rate=0.1,
+            final_rate=0.001,
             decay=0.0,
         ),
         x=jnp.asarray(test.x),
