@@ -181,7 +181,7 @@ def _braille(_data: Path | None) -> WordTask:
 def _digits(_data: Path | None) -> LabelTask:
     """Digits of scikit-learn, 80 % to learn from, by 64 hidden neurons; pixels are −1 to 1."""
     split = split_by_class(scaled(load_digits(), -1.0, 1.0), test=0.2, seed=0)
-    return _classification("digits", split, hidden=64, weight_max=1.0, first_weights=0.125)
+    return _classification("digits", split, hidden=64, weight_max=0.5, first_weights=0.125)
 
 
 def _mnist_small(data: Path | None) -> LabelTask:
