@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from chips_for_tests import QUIET, alter, with_weights
+from idx_for_tests import idx_bytes
 from madem._checks import InputError
 from madem.chips import Mapping, chip_text, fabricate, load_chip
 from madem.data import Dataset, Flip, WordBatches, encode, label_batches, load_digits, scaled
@@ -102,6 +103,21 @@ def test_digits_are_split_once_and_for_all_without_overlap():
     np.testing.assert_array_equal(np.sort(both, axis=0), np.sort(whole, axis=0))
     np.testing.assert_array_equal(make_task("digits").x, tested)
     assert digits.network.sizes == (64, 64, 10)
+
+
+def test_small_mnist_is_the_first_8000_and_the_last_2000_test_digits(tmp_path):
+    images = RANDOM.integers(0, 255, (10_000, 3, 2), dtype=np.uint8)
+    labels = RANDOM.integers(0, 10, 10_000, dtype=np.uint8)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(images))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    task = make_task("mnist-small", tmp_path)
+    np.testing.assert_allclose(task.batches.x, images[:8000].reshape(-1, 6) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(task.y, labels[8000:])
+    assert task.network.sizes == (6, 128, 10)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(images[:9999]))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(labels[:9999]))
+    with pytest.raises(InputError, match="9999 images in the t10k files; expected 10,000"):
+        make_task("mnist-small", tmp_path)
 
 
 def test_the_score_of_labels_is_the_share_whose_highest_output_is_the_class():

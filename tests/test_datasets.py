@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idx_for_tests import idx_bytes
 from madem._checks import InputError
 from madem.data import (
     Dataset,
@@ -32,12 +33,6 @@ KEY = jax.random.key(0)
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (30, 4, 5), dtype=np.uint8)
 LABELS = (np.arange(30) % 10).astype(np.uint8)
-
-
-def idx_bytes(values: np.ndarray) -> bytes:
-    """An IDX file as the format's page describes it."""
-    head = bytes([0, 0, 8, values.ndim])
-    return head + struct.pack(f">{values.ndim}i", *values.shape) + values.tobytes()
 
 
 def write_folder(folder, images=IMAGES, labels=LABELS):

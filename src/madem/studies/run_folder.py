@@ -46,7 +46,6 @@ class RunFolder:
             path.mkdir(parents=True)
             folder = cls(path)
             folder.figures.mkdir()
-            folder._checkpoint.parent.mkdir()
         except FileExistsError as error:
             raise InputError(
                 f"{path} exists and is left as it is; give another --out, or resume it"
@@ -124,6 +123,7 @@ class RunFolder:
 
     def save_checkpoint(self, header: Mapping[str, Any], state: Any) -> None:
         """Put a checkpoint in place of the last. Raises `WriteError`, and keeps the last whole."""
+        self._checkpoint.parent.mkdir(exist_ok=True)
         leaves = io.BytesIO()
         eqx.tree_serialise_leaves(leaves, state)
         with replacing(self._checkpoint) as file:

