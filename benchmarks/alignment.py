@@ -59,7 +59,7 @@ def rules(loss, average):
         "4-point 0.6": ManyPoint(0.6, **phases),
         "contrastive Hebbian": ContrastiveHebbian(**phases),
         "coupled 0.3": CoupledLearning(0.3, **phases),
-        "in-situ backprop": ModelBackprop(phases["free"], loss=loss),
+        "in-situ backprop": ModelBackprop(free=phases["free"], loss=loss),
     }
 
 
@@ -118,7 +118,7 @@ def rows(study, state, averages):
         for beta in (0.01, 0.03, 0.1, 0.3):
             found = measure(Centred(beta, **settled), chip=quiet(chip))
             yield row(f"centred {beta}, no noise", found, 0)
-        backprop = ModelBackprop(rest, steps=100, loss=loss)
+        backprop = ModelBackprop(free=rest, steps=100, loss=loss)
         yield row("in-situ backprop, no noise", measure(backprop, chip=quiet(chip)), 0)
         yield row("ex-situ backprop", measure(backprop, chip=twin), 0)
 

@@ -209,8 +209,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_whole(madem, tmp_path):
         (["--out", "here"], "here exists and is left as it is"),
         (["--flip", "0.7"], "flip is 0.7"),
         (["--hidden", "many"], "--hidden many: give whole numbers"),
-        (["--hidden", "64"], "array 1 would need 65 rows"),
-        (["--hidden", "9,9,9,9"], "the network needs 5 arrays and the chip has 4"),
+        (["--hidden", "9,9,9,9"], "the network needs 5 arrays of 64 × 64"),
         (["--network", "dense"], "network is 'dense'"),
     ],
 )

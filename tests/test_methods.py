@@ -30,10 +30,10 @@ NETWORK = LayeredHopfield(sizes=(18, 16, 18), mapping=Mapping(0.5))
 BATCHES = WordBatches(DOTS, Flip(0.2), 32, 0.9)
 FREE = Sweeps(10, 1e-3, average=3)
 OPTIMISER = optax.chain(optax.add_decayed_weights(0.02), optax.scale_by_learning_rate(0.06))
-BACKPROP = ModelBackprop(FREE, loss=SquaredError())
+BACKPROP = ModelBackprop(free=FREE, loss=SquaredError())
 DIGITAL = Digital(BACKPROP, OPTIMISER, 0.05)
 PROGRAMMER = AccumulateAndProgram()
-CENTRED = Centred(0.3, free=FREE, nudged=Sweeps(6, 1e-3, average=3), loss=SquaredError())
+CENTRED = Centred(beta=0.3, free=FREE, nudged=Sweeps(6, 1e-3, average=3), loss=SquaredError())
 ON_CHIP = OnChip(CENTRED, OPTIMISER, PROGRAMMER, 0.05)
 EX_SITU = ExSitu(DIGITAL, PROGRAMMER)
 EXACT = alter(load_chip("ideal"), array={"count": 2, "rows": 20, "columns": 20})
@@ -74,7 +74,7 @@ def test_an_ideal_chip_holds_what_was_learned_elsewhere():
     twin = train(DIGITAL, EXACT, KEY).chip
     written = train(EX_SITU, EXACT, KEY)
     limits = EXACT.limits
-    reach = 0.95 * limits.g_range
+    reach = 0.9 * limits.g_range  # of pairs whose devices keep 5 % off the edges
     tolerance = PROGRAMMER.first.tolerance * limits.g_range
     wanted = jnp.clip(twin.conductance, -reach, reach)
     np.testing.assert_allclose(written.chip.weights(), wanted, atol=1.01 * tolerance)

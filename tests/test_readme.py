@@ -1,4 +1,4 @@
-"""What the README shows works as shown."""
+"""What the README shows works as shown, and the commands in the docs exist."""
 
 import re
 import shlex
@@ -10,11 +10,13 @@ from typer.main import get_command
 from madem.chips import parse_chip
 from madem.cli import app
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, page=README):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,8 @@ def test_the_chip_is_valid():
 
 COMMANDS = [
     line.split("#")[0].strip()
-    for block in blocks("sh")
+    for page in PAGES
+    for block in blocks("sh", page)
     for line in block.splitlines()
     if line.startswith("madem ")
 ]
@@ -46,7 +49,6 @@ def test_the_commands_shown_exist_with_their_options(command):
 
 
 def test_every_link_inside_leads_somewhere():
-    root = Path(__file__).parent.parent
-    for page in (root / "README.md", *(root / "docs").glob("*.md")):
+    for page in PAGES:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -73,7 +73,7 @@ RULES = {
         lambda _, **rest: ContrastiveHebbian(**rest), follows_cost=False, cosine=0.6
     ),
     "coupled learning": Row(CoupledLearning, order=1, follows_cost=False, cosine=0.9),
-    "backpropagation": Row(lambda _, free, nudged, loss: ModelBackprop(free, loss=loss)),
+    "backpropagation": Row(lambda _, free, nudged, loss: ModelBackprop(free=free, loss=loss)),
 }
 
 

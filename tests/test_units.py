@@ -16,6 +16,7 @@ from madem._checks import InputError
         ("2.6 %", "fraction", 0.026),
         ("10 ns", "second", 1e-8),
         ("-3 kohm", "ohm", -3000.0),
+        ("2.5 Mohm", "ohm", 2.5e6),
         (".5 S", "siemens", 0.5),
     ],
 )

@@ -6,7 +6,17 @@ from typing import Any
 
 from madem._checks import InputError
 
-_PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
+_PREFIXES = {
+    "f": 1e-15,
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "m": 1e-3,
+    "": 1.0,
+    "k": 1e3,
+    "M": 1e6,
+}
 _SYMBOLS = {"siemens": "S", "volt": "V", "ampere": "A", "second": "s", "ohm": "ohm"}
 _EXAMPLES = {
     "siemens": '"150 uS"',

@@ -11,10 +11,14 @@ from typing import Any
 from madem import _units
 from madem._checks import InputError
 from madem.chips._base import Limits
+from madem.circuits import Wires
 from madem.devices import AbstractDevice, FaultyDevice, IdealDevice, TaOxDevice
 
 PRESETS = ("ideal", "taox-64")
 """Names of the chips that come with madem."""
+
+_NEARLY_NONE = 1e-6
+"""Resistance of a segment where only other parts have one, ohm."""
 
 
 def _quantity(unit: str, default: Any = dataclasses.MISSING) -> Any:
@@ -119,6 +123,31 @@ class NeuronDescription:
 
 
 @dataclass(frozen=True)
+class WireDescription:
+    """Resistances of wires and of the circuits at their ends; without any, wires are ideal."""
+
+    r_wire: float = _quantity("ohm", 0.0)
+    """One segment of a word line or a bit line, between neighbouring devices, ohm."""
+    r_word: float | None = _quantity("ohm", None)
+    """One segment of a word line, ohm; `r_wire` if not given."""
+    r_bit: float | None = _quantity("ohm", None)
+    """One segment of a bit line, ohm; `r_wire` if not given."""
+    r_driver: float = _quantity("ohm", 0.0)
+    """Output resistance of the circuits that drive lines, ohm."""
+    r_sense: float = _quantity("ohm", 0.0)
+    """Input resistance of the circuits that sense lines, ohm."""
+
+    @property
+    def resistances(self) -> Wires | None:
+        """As `madem.circuits` takes them; none if all are 0."""
+        word = self.r_wire if self.r_word is None else self.r_word
+        bit = self.r_wire if self.r_bit is None else self.r_bit
+        if word == bit == self.r_driver == self.r_sense == 0:
+            return None
+        return Wires(max(word, _NEARLY_NONE), max(bit, _NEARLY_NONE), self.r_driver, self.r_sense)
+
+
+@dataclass(frozen=True)
 class ChipDescription:
     """A kind of chip; `fabricate` makes one of it."""
 
@@ -128,6 +157,7 @@ class ChipDescription:
     device: DeviceDescription
     read: ReadDescription
     neurons: NeuronDescription = NeuronDescription()
+    wires: WireDescription = WireDescription()
 
     @property
     def limits(self) -> Limits:

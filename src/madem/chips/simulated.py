@@ -1,5 +1,7 @@
 """A simulated chip: devices, wires, converters and their imperfections."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from madem.chips._base import AbstractChip, Limits
 from madem.chips._converters import convert
 from madem.chips.description import ChipDescription
+from madem.chips.wiring import Wiring, solved_wiring
 from madem.circuits import bit_line_currents, word_line_currents
 from madem.devices import AbstractDevice
 
@@ -49,6 +52,8 @@ class SimulatedChip(AbstractChip):
     """Conductances at the end of the last pulse, siemens."""
     conductance: Float[Array, "arrays rows columns 2"]
     """Conductances as they have settled since, siemens."""
+    wiring: Wiring | None
+    """What the wires make of them; none where wires have no resistance."""
 
     def weights(self) -> Float[Array, "arrays rows columns"]:
         """True signed conductance of each pair, siemens; for tests and figures only."""
@@ -60,7 +65,8 @@ class SimulatedChip(AbstractChip):
         """Drive word lines and sense bit lines; see `AbstractChip.forward`."""
         arrays = slice(first, first + len(voltages))
         driven = self._drive(voltages)
-        currents = bit_line_currents(driven, self.weights()[arrays])
+        seen = self.weights() if self.wiring is None else self.wiring.forward
+        currents = bit_line_currents(driven, seen[arrays])
         return self._sense(arrays, currents, driven, self.bit_lines, key)
 
     def transposed(
@@ -69,7 +75,8 @@ class SimulatedChip(AbstractChip):
         """Drive bit lines and sense word lines; see `AbstractChip.transposed`."""
         arrays = slice(first, first + len(voltages))
         driven = self._drive(voltages)
-        currents = word_line_currents(driven, self.weights()[arrays])
+        seen = self.weights() if self.wiring is None else self.wiring.transposed
+        currents = word_line_currents(driven, seen[arrays])
         return self._sense(arrays, currents, driven, self.word_lines, key)
 
     def _drive(
@@ -112,13 +119,25 @@ class SimulatedChip(AbstractChip):
             moved = programmed != self.conductance
             settled = jnp.where(moved, jnp.maximum(programmed + drift, 0.0), programmed)
         pulsed = counts != 0
-        return eqx.tree_at(
-            lambda chip: (chip.programmed, chip.conductance),
+        conductance = jnp.where(pulsed, settled, self.conductance)
+        wires, wiring = self.description.wires.resistances, self.wiring
+        return dataclasses.replace(
             self,
-            (
-                jnp.where(pulsed, programmed, self.programmed),
-                jnp.where(pulsed, settled, self.conductance),
-            ),
+            programmed=jnp.where(pulsed, programmed, self.programmed),
+            conductance=conductance,
+            wiring=wiring.programmed(conductance, wires) if wires and wiring else None,
+        )
+
+    def with_conductance(
+        self, conductance: Float[Array, "arrays rows columns 2"]
+    ) -> "SimulatedChip":
+        """The same chip with its devices at other conductances (siemens); for tests and studies.
+
+        Differentiable, through the wires too.
+        """
+        wiring = _wiring(self.description, conductance)
+        return dataclasses.replace(
+            self, programmed=conductance, conductance=conductance, wiring=wiring
         )
 
     def verify(
@@ -161,7 +180,15 @@ def fabricate(description: ChipDescription, key: Key[Array, ""]) -> SimulatedChi
         word_lines=_mismatch(description, limits.rows, word_key),
         programmed=formed,
         conductance=formed,
+        wiring=_wiring(description, formed),
     )
+
+
+def _wiring(
+    description: ChipDescription, conductance: Float[Array, "arrays rows columns 2"]
+) -> Wiring | None:
+    wires = description.wires.resistances
+    return None if wires is None else solved_wiring(conductance, wires)
 
 
 def _mismatch(description: ChipDescription, lines: int, key: Key[Array, ""]) -> LineMismatch:

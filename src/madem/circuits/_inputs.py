@@ -14,13 +14,19 @@ _SMALL = 2**26
 """Bytes below which asking the system for its free memory costs more than it saves."""
 
 
-def prepared(*arrays: Any) -> tuple[Any, ...]:
-    """Bring arrays to one dtype: JAX's where one is JAX's, or else NumPy's float64."""
-    if any(isinstance(array, jax.Array) for array in arrays):
-        kinds = [np.dtype(a.dtype) for a in arrays if isinstance(a, jax.Array)]
-        wide = any(kind == np.float64 for kind in kinds)
-        return tuple(jnp.asarray(a, np.float64 if wide else np.float32) for a in arrays)
-    return tuple(np.asarray(array, np.float64) for array in arrays)
+def prepared(*trees: Any) -> tuple[Any, ...]:
+    """Bring all numbers to one dtype: JAX's where any is JAX's, or else NumPy's float64."""
+    found = [leaf.dtype for leaf in jax.tree.leaves(trees) if isinstance(leaf, jax.Array)]
+    kinds = [kind for kind in found if jnp.issubdtype(kind, jnp.floating)]
+
+    def cast(leaf: Any) -> Any:
+        if getattr(leaf, "dtype", None) == np.dtype(bool):
+            return leaf
+        if not kinds:
+            return np.asarray(leaf, np.float64)
+        return jnp.asarray(leaf, np.float64 if np.dtype(np.float64) in kinds else np.float32)
+
+    return tuple(jax.tree.map(cast, tree) for tree in trees)
 
 
 def check_direction(direction: str) -> bool:

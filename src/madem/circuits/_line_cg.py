@@ -62,6 +62,17 @@ def solve_nodes(
     )
 
 
+def solve_held_nodes(
+    network: Network,
+    currents: Nodes,
+    tolerance: Float[Array, ""],
+    limit: Int[Array, ""],
+    start: Float[Array, "rows columns batch"] | None,
+) -> tuple[Nodes, Report]:
+    """The same without derivatives, as the inside of a loop needs it."""
+    return _conjugate_gradients(network, currents, tolerance, limit, start)
+
+
 def _conjugate_gradients(
     network: Network, currents: Nodes, tolerance: Array, limit: Array, start: Array | None
 ) -> tuple[Nodes, Report]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 
 class Network(NamedTuple):
-    """A crossbar as conductances, siemens; word lines end at the left, bit lines at the bottom."""
+    """A crossbar as conductances, siemens; 0 at an end where nothing is connected."""
 
     devices: Float[Array, "rows columns"]
     """Conductance of each device."""
@@ -16,10 +16,14 @@ class Network(NamedTuple):
     """One segment of a word line."""
     bit: Float[Array, ""]
     """One segment of a bit line."""
-    left: Float[Array, ""]
-    """From the first device of a word line to the source or amplifier at its left end."""
-    bottom: Float[Array, ""]
-    """From the last device of a bit line to the source or amplifier at its bottom end."""
+    left: Float[Array, ""] | Float[Array, " rows"]
+    """From the first device of a word line to the source, amplifier or ground at its left end."""
+    right: Float[Array, ""] | Float[Array, " rows"]
+    """From the last device of a word line to what is at its right end."""
+    bottom: Float[Array, ""] | Float[Array, " columns"]
+    """From the last device of a bit line to the source, amplifier or ground at its bottom end."""
+    top: Float[Array, ""] | Float[Array, " columns"]
+    """From the first device of a bit line to what is at its top end."""
 
 
 class Nodes(NamedTuple):
@@ -39,9 +43,10 @@ def leaving(network: Network, voltages: Nodes) -> Nodes:
     down = network.bit * jnp.diff(bits, axis=0)
     from_words = through.at[:, 1:].add(along).at[:, :-1].add(-along)
     from_bits = (-through).at[1:].add(down).at[:-1].add(-down)
+    left, right, bottom, top = (end[..., None] for end in network[-4:])
     return Nodes(
-        from_words.at[:, 0].add(network.left * words[:, 0]),
-        from_bits.at[-1].add(network.bottom * bits[-1]),
+        from_words.at[:, 0].add(left * words[:, 0]).at[:, -1].add(right * words[:, -1]),
+        from_bits.at[-1].add(bottom * bits[-1]).at[0].add(top * bits[0]),
     )
 
 
@@ -74,12 +79,12 @@ class Lines(NamedTuple):
 
 def word_lines(network: Network) -> Lines:
     """The word lines, their nodes from left to right."""
-    return _factor(network.devices.T, network.word, network.left, jnp.zeros_like(network.left))
+    return _factor(network.devices.T, network.word, network.left, network.right)
 
 
 def bit_lines(network: Network) -> Lines:
     """The bit lines, their nodes from top to bottom."""
-    return _factor(network.devices, network.bit, jnp.zeros_like(network.bottom), network.bottom)
+    return _factor(network.devices, network.bit, network.top, network.bottom)
 
 
 def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:

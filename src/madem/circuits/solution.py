@@ -1,6 +1,6 @@
 """What solving a crossbar gives."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,16 +21,33 @@ class Solution(eqx.Module):
     """At the word line beside each device, volt; `None` from the transfer matrix."""
     bit_voltages: Float[Array | np.ndarray, "*batch rows columns"] | None
     """At the bit line beside each device, volt; `None` from the transfer matrix."""
+    device_currents: Float[Array | np.ndarray, "*batch rows columns"] | None
+    """Through each device from its word line to its bit line, ampere; `None` likewise."""
     residual: Float[Array | np.ndarray, "*batch"]
-    """Lines: largest imbalance of currents at a node, over the largest current of a device.
+    """Lines and Newton: largest imbalance of currents at a node, over the largest current of a
+    device; for Newton, also between the wires' and the device's current.
     Transfer: largest difference to the lines' currents for one combination of all inputs, over
     the largest of them."""
     iterations: Int[Array | np.ndarray, ""]
-    """Iterations of conjugate gradients; of the check alone, from the transfer matrix."""
+    """Iterations of conjugate gradients; of the check alone, from the transfer matrix; linear
+    systems solved, by Newton's method."""
     converged: Bool[Array | np.ndarray, "*batch"]
     """Whether the tolerance was reached."""
     method: str = eqx.field(static=True)
-    """How it was solved: `lines` or `transfer`."""
+    """How it was solved: `lines`, `transfer` or `newton`."""
+
+    def at_devices(self) -> tuple[Any, Any, Any]:
+        """Voltages of word and bit lines, and currents; as the fields, but never `None`.
+
+        Raises `InputError` if the solution came from the transfer matrix, which knows no nodes.
+        """
+        found = self.word_voltages, self.bit_voltages, self.device_currents
+        if any(one is None for one in found):
+            raise InputError(
+                "this solution has no node voltages, since it came from the transfer matrix; call "
+                "solve(…, method='lines')"
+            )
+        return found
 
     def require(self) -> "Solution":
         """Return this; outside jit only. Raises `NotConvergedError` with the figures."""
@@ -40,7 +57,7 @@ class Solution(eqx.Module):
                 f"the circuit did not converge ({self.method}): after {int(self.iterations)} "
                 f"iterations {int((~converged).sum())} of {converged.size} inputs have a relative "
                 f"residual of up to {float(np.max(np.asarray(self.residual))):.2g}; allow a larger "
-                "limit or tolerance, or look for extreme conductances"
+                "limit or tolerance, or look for extreme conductances or voltages"
             )
         return self
 
@@ -52,27 +69,13 @@ class Power(NamedTuple):
     """By the drivers' sources."""
     devices: Float[Array | np.ndarray, "*batch rows columns"]
     """Into each device."""
+    access: Float[Array | np.ndarray, "*batch rows columns"]
+    """Into each access transistor."""
     wires: Float[Array | np.ndarray, "*batch"]
     """Into segments, drivers and sensing circuits together."""
 
 
-def device_currents(
-    conductance: Float[Array | np.ndarray, "rows columns"], solution: Solution
-) -> Float[Array | np.ndarray, "*batch rows columns"]:
-    """Current through each device from its word line to its bit line, ampere.
-
-    Raises `InputError` if the solution came from the transfer matrix, which knows no nodes.
-    """
-    if solution.word_voltages is None or solution.bit_voltages is None:
-        raise InputError(
-            "this solution has no node voltages, since it came from the transfer matrix; call "
-            "solve(…, method='lines')"
-        )
-    return conductance * (solution.word_voltages - solution.bit_voltages)
-
-
 def power(
-    conductance: Float[Array | np.ndarray, "rows columns"],
     voltages: Float[Array | np.ndarray, "*batch driven"],
     wires: Wires,
     solution: Solution,
@@ -81,26 +84,42 @@ def power(
 ) -> Power:
     """Power balance of a solution; arguments as they were for `solve`.
 
-    Raises `InputError` as `device_currents` does.
+    Raises `InputError` as `Solution.at_devices` does.
     """
-    currents = device_currents(conductance, solution)
-    xp = np if isinstance(currents, np.ndarray) else jnp
-    # The current of a segment is the sum of all devices beyond it, so that the small difference
-    # of voltage along it is not needed.
-    in_words = xp.flip(xp.cumsum(xp.flip(currents, -1), -1), -1)
-    in_bits = xp.cumsum(currents, -2)
-    drops = solution.word_voltages - solution.bit_voltages  # type: ignore[operator]
-    at_left, at_bottom = in_words[..., 0], in_bits[..., -1, :]
-    if check_direction(direction):
-        supplied = xp.sum(voltages * at_left, -1)
-        left, bottom = wires.driver, wires.sense
-    else:
-        supplied = -xp.sum(voltages * at_bottom, -1)
-        left, bottom = wires.sense, wires.driver
-    lost = (
-        wires.word * xp.sum(in_words**2, (-2, -1))
-        + wires.bit * xp.sum(in_bits**2, (-2, -1))
-        + left * xp.sum(at_left**2, -1)
-        + bottom * xp.sum(at_bottom**2, -1)
-    )
-    return Power(supplied, currents * drops, lost)
+    forward = check_direction(direction)
+    words, bits, currents = solution.at_devices()
+    # Of every line, the currents that leave it, from its near to its far end.
+    word_lines = (currents, wires.word, wires.floating_words)
+    bit_lines = (-currents.swapaxes(-1, -2)[..., ::-1], wires.bit, wires.floating_bits)
+    driven, sensed = (word_lines, bit_lines) if forward else (bit_lines, word_lines)
+    supplied, lost = _of_lines(*driven, wires.driver, wires.far_driven, voltages)
+    _, more = _of_lines(*sensed, wires.sense, wires.far_sensed, 0.0)
+    in_access = wires.access * currents**2
+    in_cells = currents * (words - bits)
+    return Power(supplied, in_cells - in_access, in_access, lost + more)
+
+
+def _of_lines(
+    leaving: Any, segment: Any, floating: Any, circuit: Any, far: str, voltages: Any
+) -> tuple[Any, Any]:
+    """Power that sources at the ends of parallel lines supply, and that is lost in the lines.
+
+    Currents of the segments follow from those that leave by Kirchhoff's laws alone, so that the
+    small differences of voltage along a line are not needed.
+    """
+    xp = np if isinstance(leaving, np.ndarray) else jnp
+    near, beyond = segment + circuit, segment if far == "grounded" else segment + circuit
+    past = xp.flip(xp.cumsum(xp.flip(leaving, -1), -1), -1)
+    first, rest = past[..., 0], past[..., 1:]
+    out = xp.zeros_like(first)  # at the far end
+    if far != "open":
+        length = near + rest.shape[-1] * segment + beyond
+        between = voltages if far == "grounded" else 0.0
+        out = (between - near * first - segment * xp.sum(rest, -1)) / length
+        if floating is not None:
+            out = xp.where(floating, -first if far == "grounded" else 0.0, out)
+    at_near = first + out
+    lost = near * at_near**2 + segment * xp.sum((rest + out[..., None]) ** 2, -1) + beyond * out**2
+    # With two drivers, what passes from one to the other is not supplied.
+    supplied = at_near if far == "grounded" else first
+    return xp.sum(voltages * supplied, -1), xp.sum(lost, -1)

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from madem._checks import InputError
 from madem.circuits._float64 import in_float64
 from madem.circuits._inputs import check_conductance, check_memory, prepared
 from madem.circuits._lines import Network
 from madem.circuits._ports import padded, terminal_laplacian
-from madem.circuits.wires import Wires
+from madem.circuits.wires import Wires, Wiring, in_series
 
 
 class Transfer(NamedTuple):
@@ -33,21 +34,32 @@ def transfer(conductance: Array | np.ndarray, wires: Wires) -> Transfer:
     By hierarchical port reduction, O(n³), in float64 inside; the result has the dtype of
     `conductance` (siemens) if that is JAX's, and is NumPy's otherwise. Works under jit and vmap;
     reverse derivatives reach conductances and wires. Raises `InputError` for conductances that
-    are not positive and finite, and arrays that do not fit into memory.
+    are not positive and finite, lines that float or whose far ends are not open, and arrays that
+    do not fit into memory.
     """
-    (conductance,) = prepared(conductance)
+    check_ends(wires)
+    conductance, wiring = prepared(conductance, wires.packed(conductance.shape))
     check_conductance(conductance)
     check_memory(
         transfer_bytes(conductance.shape),
         f"the transfer matrix of conductance of shape {conductance.shape}",
         "use solve(…, method='lines'), or split the array into tiles",
     )
-    resistances = wires.packed(conductance.dtype)
     run = in_float64(compute_transfer, equal_ends=equal_ends(wires))
-    if isinstance(conductance, jax.Array) or isinstance(resistances, jax.Array):
-        return run(conductance, resistances)[0]
+    if isinstance(conductance, jax.Array):
+        return run(conductance, wiring)[0]
     with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, run(conductance, resistances)[0])
+        return jax.tree.map(np.asarray, run(conductance, wiring)[0])
+
+
+def check_ends(wires: Wires) -> None:
+    """Raise `InputError` unless each line has one end, which the transfer matrix is made for."""
+    if not wires.ends_once:
+        raise InputError(
+            "a transfer matrix needs a circuit at the near end of every line and open far ends, "
+            "but lines float, or wires.far_driven or wires.far_sensed is not 'open'; use "
+            "solve(…, method='lines')"
+        )
 
 
 def equal_ends(wires: Wires) -> bool:
@@ -64,14 +76,16 @@ def transfer_bytes(shape: tuple[int, ...]) -> float:
 
 
 def compute_transfer(
-    conductance: Float[Array, "rows columns"], resistances: Float[Array, " 4"], *, equal_ends: bool
+    conductance: Float[Array, "rows columns"], wiring: Wiring, *, equal_ends: bool
 ) -> tuple[Transfer, tuple[()]]:
     """The same in float64, for arrays alone; facts: none."""
     rows = conductance.shape[0]
-    word, bit, driver, sense = resistances
+    word, bit, driver, sense = wiring.resistances
     # What drivers and sensing circuits have in common belongs to the ends in both directions.
     shared = jnp.minimum(driver, sense)
-    network = Network(conductance, 1 / word, 1 / bit, 1 / (word + shared), 1 / (bit + shared))
+    devices, left, bottom = in_series(conductance, wiring.access), word + shared, bit + shared
+    none = jnp.zeros_like(word)
+    network = Network(devices, 1 / word, 1 / bit, 1 / left, none, 1 / bottom, none)
     terminals = terminal_laplacian(network)
     if equal_ends:
         seen = -terminals[:rows, rows:]

@@ -36,6 +36,8 @@ COMMANDS = _Commands(
     resume="madem.cli.braille",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
+    solve="madem.cli.circuits",
+    netlist="madem.cli.circuits",
 )
 
 

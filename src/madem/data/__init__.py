@@ -1,5 +1,6 @@
-"""Data: words as Braille and what distorts them; labelled samples from files."""
+"""Data: words as Braille and what distorts them, labelled samples, and crossbars in files."""
 
+from madem.data.arrays import CrossbarArrays, read_crossbar, read_table
 from madem.data.batches import Batch, WordBatches, activities, dots_of
 from madem.data.braille import (
     DOTS_PER_CELL,
@@ -22,6 +23,7 @@ __all__ = [
     "Batch",
     "Burst",
     "Chain",
+    "CrossbarArrays",
     "Dataset",
     "Distortion",
     "Erase",
@@ -42,7 +44,9 @@ __all__ = [
     "load_idx_folder",
     "load_idx_half",
     "one_hot",
+    "read_crossbar",
     "read_idx",
+    "read_table",
     "scaled",
     "split_by_class",
     "unicode_braille",

@@ -1,5 +1,7 @@
 """Backpropagation: errors sent back by calculation, through a model of the chip."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -87,8 +89,7 @@ def adjoint_gradient(
     siemens = network.mapping.siemens(twin)
 
     def relaxed(shift: Array) -> tuple[Array, ...]:
-        conductance = twin.conductance + siemens * shift
-        shifted = Twin(conductance, twin.bit_lines, twin.word_lines, twin.limits)
+        shifted = dataclasses.replace(twin, conductance=twin.conductance + siemens * shift)
         drive = network.drive(shifted, inputs, _UNUSED)
 
         def sweep(state: tuple[Array, ...], _) -> tuple[tuple[Array, ...], None]:

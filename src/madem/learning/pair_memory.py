@@ -91,8 +91,8 @@ class FirstWeights:
         test_key, write_key, read_key = jax.random.split(key, 3)
         tested = self_test(chip, pairs, test_key)
         memory = PairMemory(pairs, tested.healthy, tested.sensed, jnp.zeros(pairs.shape))
-        written_too = self.faulty_too | tested.healthy.all(-1)
-        target = jnp.where(written_too, weights, 0.0)
+        trusted = self.faulty_too | tested.healthy.all(-1)
+        target = jnp.where(trusted, weights, 0.0)
         target = memory.within_reach(chip.limits, target)
         written = write_pairs(
             tested.chip,

@@ -71,7 +71,12 @@ def exact_twin(
         shape = (limits.arrays, count)
         return LineMismatch(jnp.full(shape, gain), jnp.zeros(shape))
 
-    return Twin(conductance, lines(limits.columns, 1.0), lines(limits.rows, feedback), limits)
+    return Twin(
+        conductance=conductance,
+        bit_lines=lines(limits.columns, 1.0),
+        word_lines=lines(limits.rows, feedback),
+        limits=limits,
+    )
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,10 @@ class Variation:
             )
 
         return Twin(
-            twin.conductance + self.weights * limits.g_range * errors,
-            vary(twin.bit_lines, bit_key),
-            vary(twin.word_lines, word_key),
-            limits,
+            conductance=twin.conductance + self.weights * limits.g_range * errors,
+            bit_lines=vary(twin.bit_lines, bit_key),
+            word_lines=vary(twin.word_lines, word_key),
+            limits=limits,
         )
 
 

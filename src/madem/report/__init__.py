@@ -1,6 +1,7 @@
 """Results as figures and tables. Nothing here runs an experiment."""
 
 from madem.report.braille import save_run_figures
+from madem.report.circuits import currents_table, ir_drop_figure
 from madem.report.compare import compare_figure, compare_table
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
 from madem.report.tables import recall_table, words_table
@@ -9,6 +10,8 @@ __all__ = [
     "compare_figure",
     "compare_table",
     "conductance_figure",
+    "currents_table",
+    "ir_drop_figure",
     "recall_figure",
     "recall_table",
     "relaxation_figure",

@@ -75,13 +75,13 @@ def exact_gradient(
     chip = quiet(chip)
     siemens = network.mapping.siemens(chip)
 
-    def sweep(shift: Array, state: tuple[Array, ...], inputs: Array) -> tuple[Array, ...]:
-        shifted = chip.conductance.at[..., 0].add(siemens * shift)
-        varied = dataclasses.replace(chip, conductance=shifted)
-        drive = network.drive(varied, inputs, _UNUSED)
-        return network.sweep(varied, state, drive, None, _UNUSED)
+    def sweep(chip: SimulatedChip, state: tuple[Array, ...], inputs: Array) -> tuple[Array, ...]:
+        drive = network.drive(chip, inputs, _UNUSED)
+        return network.sweep(chip, state, drive, None, _UNUSED)
 
-    none = jnp.zeros(chip.conductance.shape[:-1])
+    def shifted(shift: Array) -> SimulatedChip:
+        return chip.with_conductance(chip.conductance.at[..., 0].add(siemens * shift))
+
     drive = network.drive(chip, inputs, _UNUSED)
     settled = settle(network, chip, network.rest(len(inputs)), drive, None, _UNUSED)
     flat, unravel = _flatten(settled.state)
@@ -90,14 +90,15 @@ def exact_gradient(
         """(1 − Fₛ)⁻ᵀ Cₛ of one sample."""
 
         def once(flat: Array) -> Array:
-            return ravel_pytree(sweep(none, unravel(flat), inputs[None]))[0]
+            return ravel_pytree(sweep(chip, unravel(flat), inputs[None]))[0]
 
         identity = jnp.eye(len(flat), dtype=flat.dtype)
         slope = jax.grad(_cost)(flat, unravel, network, loss, targets)
         return jnp.linalg.solve((identity - jax.jacrev(once)(flat)).T, slope)
 
     pulls = jax.vmap(pull)(flat, inputs, targets) / len(inputs)
-    _, back = jax.vjp(lambda shift: sweep(shift, settled.state, inputs), none)
+    none = jnp.zeros(chip.conductance.shape[:-1])
+    _, back = jax.vjp(lambda shift: sweep(shifted(shift), settled.state, inputs), none)
     layers = jnp.split(pulls, _ends(settled.state), axis=1)
     return ExactGradient(back(tuple(layers))[0], settled.converged)
 
