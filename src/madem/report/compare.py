@@ -14,8 +14,8 @@ _SMALL = 8
 def compare_table(summary: dict[str, Any]) -> Table:
     """Medians and intervals in percent, one row a level; `summary` is that of the run."""
     table = Table(
-        title=f"{summary['task']} on {summary['chip']}: percent right at each {summary['label']}",
-        caption=f"median [interval] of {summary['seeds']} chips, which holds the median "
+        title=f"{summary['task']} on {summary['chip']}, percent right, against {summary['label']}",
+        caption=f"median of {summary['seeds']} chips and, in brackets, an interval that holds it "
         f"{100 * summary['coverage']:.0f} % of the time; {summary['steps']} batches",
         box=box.SIMPLE_HEAD,
     )
