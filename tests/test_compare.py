@@ -91,7 +91,13 @@ def small(monkeypatch):
     monkeypatch.setitem(tasks.TASKS, "tiny", tiny)
     monkeypatch.setitem(compare.METHODS, "shake", lambda *_: Shake())
     monkeypatch.setitem(compare.METHODS, "leave-alone", lambda *_: LeaveAlone())
-    return alter(TAOX, array={"rows": 5, "columns": 4, "count": 1})
+    return alter(
+        load_chip("ideal"),
+        array={"rows": 5, "columns": 4, "count": 1},
+        device={"as_formed": (0.0, 150e-6)},
+        read={"noise": 0.02},
+        neurons={"gain_spread": 0.1},
+    )
 
 
 def test_digits_are_split_once_and_for_all_without_overlap():

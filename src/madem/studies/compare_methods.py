@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from madem.chips import ChipDescription
-from madem.learning import AbstractRule, Centred, ModelBackprop, Variation
+from madem.learning import Centred, ModelBackprop, Variation
 from madem.studies.braille_config import PROGRAMMERS
 from madem.studies.methods import AbstractMethod, Digital, ExSitu, OnChip
 from madem.studies.tasks import Settings
@@ -23,16 +23,25 @@ def _backprop(settings: Settings) -> ModelBackprop:
     return ModelBackprop(free=settings.free, loss=settings.loss)
 
 
-def _on_chip(rule: Callable[[Settings], AbstractRule], programming: str) -> MakeMethod:
+def _madem(programming: str) -> MakeMethod:
     def make(settings: Settings, steps: int, _chip: ChipDescription) -> OnChip:
         return OnChip(
-            rule(settings),
-            settings.optimiser(steps),
+            _differences(settings),
+            settings.optimiser(settings.rate, steps),
             PROGRAMMERS[programming],
             settings.first_weights,
         )
 
     return make
+
+
+def _in_situ_backprop(settings: Settings, steps: int, _chip: ChipDescription) -> OnChip:
+    return OnChip(
+        _backprop(settings),
+        settings.optimiser(settings.in_situ_backprop_rate, steps),
+        PROGRAMMERS["one-pulse"],
+        settings.first_weights,
+    )
 
 
 def _digital(
@@ -42,7 +51,7 @@ def _digital(
     def make(settings: Settings, steps: int, chip: ChipDescription) -> Digital:
         return Digital(
             _backprop(settings),
-            settings.optimiser(steps),
+            settings.optimiser(settings.rate, steps),
             settings.first_weights,
             variation(chip),
             feedback,
@@ -68,9 +77,9 @@ def _stated_spreads(chip: ChipDescription) -> Variation:
 
 
 METHODS: dict[str, MakeMethod] = {
-    "madem": _on_chip(_differences, "one-pulse"),
-    "madem-open-loop": _on_chip(_differences, "open-loop"),
-    "in-situ-backprop": _on_chip(_backprop, "one-pulse"),
+    "madem": _madem("one-pulse"),
+    "madem-open-loop": _madem("open-loop"),
+    "in-situ-backprop": _in_situ_backprop,
     "ex-situ": _ex_situ(_digital()),
     "noise-aware": _ex_situ(_digital(_stated_spreads)),
     "digital": _digital(),

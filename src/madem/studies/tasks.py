@@ -60,14 +60,17 @@ class Settings:
     """Standard deviation of the weights before training."""
     rate: float
     """Learning rate at the start, weight per unit of gradient; falls along a cosine."""
-    final_rate: float
-    """Learning rate at the end."""
+    in_situ_backprop_rate: float
+    """That of backpropagation in situ, which may bear less: what its model does not know drives
+    all outputs to one answer."""
+    final_share: float
+    """Learning rate at the end, as a share of that at the start."""
     decay: float
     """Weight decay, times the rate."""
 
-    def optimiser(self, steps: int) -> optax.GradientTransformation:
-        """Gradient descent whose rate falls over `steps`."""
-        cosine = optax.cosine_decay_schedule(self.rate, steps, alpha=self.final_rate / self.rate)
+    def optimiser(self, rate: float, steps: int) -> optax.GradientTransformation:
+        """Gradient descent whose `rate` falls over `steps`."""
+        cosine = optax.cosine_decay_schedule(rate, steps, alpha=self.final_share)
         return optax.chain(
             optax.add_decayed_weights(self.decay),
             optax.scale_by_learning_rate(lambda step: cosine(jnp.asarray(step, jnp.float32))),
@@ -171,7 +174,8 @@ def _braille(_data: Path | None) -> WordTask:
             nudged=Sweeps(config.nudged_sweeps, config.tolerance, average=3),
             first_weights=config.first_weights,
             rate=config.rate,
-            final_rate=config.final_rate,
+            in_situ_backprop_rate=config.rate,
+            final_share=config.final_rate / config.rate,
             decay=config.decay,
         ),
         test=WordBatches(study.batches.dots, Flip(0.2), 4000),
@@ -214,7 +218,8 @@ def _classification(
             nudged=Sweeps(6, tolerance, average=3),
             first_weights=first_weights,
             rate=0.1,
-            final_rate=0.001,
+            in_situ_backprop_rate=0.02,
+            final_share=0.01,
             decay=0.0,
         ),
         x=jnp.asarray(test.x),
