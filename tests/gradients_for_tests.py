@@ -34,7 +34,7 @@ def problem(network, spread=0.05, samples=8):
     dots = jnp.asarray(encode(NINE_NAMES)[:, : network.inputs], normal.dtype)
     batch = WordBatches(dots, Flip(0.2), samples, 0.9)(jax.random.key(2))
     inputs, targets = (jnp.asarray(part, normal.dtype) for part in batch[:2])
-    return chip, Batch(inputs, targets, batch.words)
+    return chip, Batch(inputs, targets, batch.labels)
 
 
 def of_cost(loss):

@@ -35,6 +35,7 @@ COMMANDS = _Commands(
     braille="madem.cli.braille",
     resume="madem.cli.braille",
     recall="madem.cli.braille",
+    compare="madem.cli.compare",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",
 )

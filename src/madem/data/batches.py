@@ -10,14 +10,14 @@ from madem.data.distortions import Distortion
 
 
 class Batch(NamedTuple):
-    """Inputs, and what should come out. Dots are activities: −1 flat, 1 raised, 0 unknown."""
+    """Inputs, and what should come out, as activities. A dot is −1 flat, 1 raised, 0 unknown."""
 
-    inputs: Float[Array, "batch dots"]
-    """Distorted words."""
-    targets: Float[Array, "batch dots"]
-    """The words themselves."""
-    words: Int[Array, " batch"]
-    """Which words they are."""
+    inputs: Float[Array, "batch inputs"]
+    """Distorted words, or samples."""
+    targets: Float[Array, "batch outputs"]
+    """The words themselves, or the outputs that name a class."""
+    labels: Int[Array, " batch"]
+    """Which word, or which class, each is."""
 
 
 class WordBatches(eqx.Module):

@@ -2,10 +2,13 @@
 
 from madem.report.braille import save_run_figures
 from madem.report.circuits import currents_table, ir_drop_figure
+from madem.report.compare import compare_figure, compare_table
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
 from madem.report.tables import recall_table, words_table
 
 __all__ = [
+    "compare_figure",
+    "compare_table",
     "conductance_figure",
     "currents_table",
     "ir_drop_figure",

@@ -43,6 +43,7 @@ class BrailleRun:
         started = time.perf_counter()
         state, effort = study.begin()
         header = {"step": 0, **effort, "seconds": time.perf_counter() - started}
+        folder.first_reading.parent.mkdir()
         with replacing(folder.first_reading) as file:
             np.save(file, run.read(state))
         folder.save_checkpoint(header, state)

@@ -135,7 +135,7 @@ def _count(recalled: Recalled, batch: Batch, patterns: Float[Array, "words dots"
         return jnp.sum(jnp.all(memory.recall(batch.inputs) == batch.targets, axis=-1))
 
     def named(dots: Float[Array, "batch dots"]) -> Int[Array, ""]:
-        return jnp.sum(nearest_word(dots, patterns) == batch.words)
+        return jnp.sum(nearest_word(dots, patterns) == batch.labels)
 
     return _Counts(
         exact=jnp.sum(jnp.all(right, axis=-1)),

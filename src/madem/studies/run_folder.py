@@ -11,7 +11,7 @@ summary.json  the result; there once the run is finished
 import io
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,7 +46,6 @@ class RunFolder:
             path.mkdir(parents=True)
             folder = cls(path)
             folder.figures.mkdir()
-            folder._checkpoint.parent.mkdir()
         except FileExistsError as error:
             raise InputError(
                 f"{path} exists and is left as it is; give another --out, or resume it"
@@ -59,8 +58,10 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
-        """Open a folder, finished or stopped.
+    def open(
+        cls, path: Path, needed: Sequence[str] = ("chip.toml", "checkpoints/last.eqx")
+    ) -> "RunFolder":
+        """Open a folder, finished or stopped, that should hold the files `needed`.
 
         Raises `InputError` if it is not there, is no run, is half there, or is of another format.
         """
@@ -70,7 +71,7 @@ class RunFolder:
         if not folder._config.exists():
             raise InputError(
                 f"{path} is no run, or one cut off as it began: config.toml is missing; start a "
-                "new one with madem braille"
+                "new one in another folder"
             )
         found = folder.config().get("format")
         if found != FORMAT:
@@ -78,11 +79,9 @@ class RunFolder:
                 f"{path} has format {found!r} and this madem {madem.__version__} reads {FORMAT}; "
                 f"use the madem that wrote it ({folder.config().get('madem', 'unknown')})"
             )
-        for needed in (path / "chip.toml", folder._checkpoint):
-            if not needed.exists():
-                raise InputError(
-                    f"{path} is half there: {needed.relative_to(path)} is missing; start a new run"
-                )
+        for name in needed:
+            if not (path / name).exists():
+                raise InputError(f"{path} is half there: {name} is missing; start a new run")
         return folder
 
     @property
@@ -124,6 +123,7 @@ class RunFolder:
 
     def save_checkpoint(self, header: Mapping[str, Any], state: Any) -> None:
         """Put a checkpoint in place of the last. Raises `WriteError`, and keeps the last whole."""
+        self._checkpoint.parent.mkdir(exist_ok=True)
         leaves = io.BytesIO()
         eqx.tree_serialise_leaves(leaves, state)
         with replacing(self._checkpoint) as file:
