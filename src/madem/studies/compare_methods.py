@@ -62,7 +62,7 @@ def _digital(
 
 def _ex_situ(digital: Callable[[Settings, int, ChipDescription], Digital]) -> MakeMethod:
     def make(settings: Settings, steps: int, chip: ChipDescription) -> ExSitu:
-        return ExSitu(digital(settings, steps, chip), PROGRAMMERS["write-verify"])
+        return ExSitu(digital(settings, steps, chip))
 
     return make
 
