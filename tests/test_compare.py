@@ -182,6 +182,13 @@ def test_axes_change_what_they_name_and_nothing_else():
         assert AXES[name].at(TAOX, 5.0) == alter(TAOX, **sections)
 
 
+def test_asymmetric_devices_step_further_up_than_down():
+    response = AXES["asymmetry"].at(TAOX, 5.0).limits.response
+    up, down = (float(step[0]) for step in response.steps(jnp.array([75e-6])))
+    assert up / down == pytest.approx(5, rel=1e-5)
+    assert np.sqrt(up * down) == pytest.approx(0.02 * 150e-6, rel=1e-5)
+
+
 def test_levels_out_of_range_are_refused():
     with pytest.raises(InputError, match="a level of 101 %; give 0 to 100 for stuck devices"):
         AXES["stuck"].at(TAOX, 101)

@@ -1,16 +1,13 @@
 """Chips as TOML files: every quantity with its unit, validated on load."""
 
-import dataclasses
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from madem import _units
 from madem._checks import InputError
 from madem.chips._base import Limits
+from madem.chips._toml import choice, quantity, section, whole
 from madem.circuits import Wires
 from madem.devices import (
     AbstractDevice,
@@ -27,31 +24,15 @@ _NEARLY_NONE = 1e-6
 """Resistance of a segment where only other parts have one, ohm."""
 
 
-def _quantity(unit: str, default: Any = dataclasses.MISSING) -> Any:
-    return field(metadata={"unit": unit}, **_default(default))
-
-
-def _whole(low: int, default: Any = dataclasses.MISSING) -> Any:
-    return field(metadata={"low": low}, **_default(default))
-
-
-def _choice(*names: str) -> Any:
-    return field(metadata={"choices": names})
-
-
-def _default(value: Any) -> dict[str, Any]:
-    return {} if value is dataclasses.MISSING else {"default": value}
-
-
 @dataclass(frozen=True)
 class ArrayDescription:
     """Geometry."""
 
-    count: int = _whole(1)
+    count: int = whole(1)
     """Number of crossbar arrays."""
-    rows: int = _whole(2)
+    rows: int = whole(2)
     """Word lines of each array."""
-    columns: int = _whole(2)
+    columns: int = whole(2)
     """Bit lines of each array."""
 
 
@@ -59,15 +40,15 @@ class ArrayDescription:
 class SpreadDescription:
     """How `soft-bounds` devices differ (step, up_down, g_min, g_max), and their pulses (cycle)."""
 
-    step: float = _quantity("fraction", 0.0)
+    step: float = quantity("fraction", 0.0)
     """Standard deviation over devices of the step's logarithm."""
-    up_down: float = _quantity("fraction", 0.0)
+    up_down: float = quantity("fraction", 0.0)
     """Standard deviation over devices of the logarithm of `up_down`."""
-    g_min: float = _quantity("fraction", 0.0)
+    g_min: float = quantity("fraction", 0.0)
     """Standard deviation over devices of the lower bound, as a fraction of the range."""
-    g_max: float = _quantity("fraction", 0.0)
+    g_max: float = quantity("fraction", 0.0)
     """Standard deviation over devices of the upper bound, as a fraction of the range."""
-    cycle: float = _quantity("fraction", 0.0)
+    cycle: float = quantity("fraction", 0.0)
     """Standard deviation of a step from pulse to pulse, as a fraction of that step."""
 
 
@@ -75,35 +56,35 @@ class SpreadDescription:
 class DeviceDescription:
     """The memristors."""
 
-    model: str = _choice("ideal", "taox", "soft-bounds")
+    model: str = choice("ideal", "taox", "soft-bounds")
     """Response to pulses: `ideal` (exact steps), `taox` (measured tables) or `soft-bounds` (steps
     in proportion to what is left to the bound)."""
-    g_min: float = _quantity("siemens")
+    g_min: float = quantity("siemens")
     """Lower edge of the conductance range, siemens."""
-    g_max: float = _quantity("siemens")
+    g_max: float = quantity("siemens")
     """Upper edge of the conductance range, siemens."""
-    as_formed: tuple[float, float] = _quantity("siemens")
+    as_formed: tuple[float, float] = quantity("siemens")
     """Range over which conductances are spread before any programming, siemens."""
-    step: float | None = _quantity("siemens", None)
+    step: float | None = quantity("siemens", None)
     """Change by one pulse, siemens; of `soft-bounds` devices in the middle of the range. Not for
     `taox`."""
-    up_down: float | None = _quantity("fraction", None)
+    up_down: float | None = quantity("fraction", None)
     """Ratio of the SET to the RESET step in the middle of the range; `soft-bounds` only, 100 % if
     not given."""
     spread: SpreadDescription = SpreadDescription()
     """How devices and pulses differ; `soft-bounds` only."""
-    longest_train: int = _whole(1, 1)
+    longest_train: int = whole(1, 1)
     """Most pulses between two reads: 1 where single steps are coarse and spread."""
-    programming_error: float = _quantity("fraction", 0.0)
+    programming_error: float = quantity("fraction", 0.0)
     """Standard deviation of where a device settles about where its last pulse left it, as a
     fraction of the range."""
-    stuck_on: float = _quantity("fraction", 0.0)
+    stuck_on: float = quantity("fraction", 0.0)
     """Share of devices stuck on."""
-    stuck_off: float = _quantity("fraction", 0.0)
+    stuck_off: float = quantity("fraction", 0.0)
     """Share of devices stuck off."""
-    g_stuck_on: tuple[float, float] | None = _quantity("siemens", None)
+    g_stuck_on: tuple[float, float] | None = quantity("siemens", None)
     """Range of conductance of devices stuck on, siemens; `g_max` if not given."""
-    g_stuck_off: tuple[float, float] | None = _quantity("siemens", None)
+    g_stuck_off: tuple[float, float] | None = quantity("siemens", None)
     """Range of conductance of devices stuck off, siemens; `g_min` if not given."""
 
     def build(self) -> AbstractDevice:
@@ -142,16 +123,16 @@ class DeviceDescription:
 class ReadDescription:
     """How products are applied and sensed."""
 
-    voltage: float = _quantity("volt")
+    voltage: float = quantity("volt")
     """Full scale of the DACs at the driven lines, volt."""
-    range: float = _quantity("ampere")
+    range: float = quantity("ampere")
     """Full scale of the ADCs at the sensed lines, ampere."""
-    noise: float = _quantity("fraction", 0.0)
+    noise: float = quantity("fraction", 0.0)
     """Standard deviation of a device's conductance from one read to the next, as a fraction of
     the conductance range."""
-    dac_bits: int | None = _whole(2, None)
+    dac_bits: int | None = whole(2, None)
     """Resolution of the DACs; exact if not given."""
-    adc_bits: int | None = _whole(2, None)
+    adc_bits: int | None = whole(2, None)
     """Resolution of the ADCs; exact if not given."""
 
 
@@ -159,9 +140,9 @@ class ReadDescription:
 class NeuronDescription:
     """Mismatch of the amplifiers at the lines, fixed for each chip."""
 
-    gain_spread: float = _quantity("fraction", 0.0)
+    gain_spread: float = quantity("fraction", 0.0)
     """Standard deviation of the gain about 1."""
-    offset_spread: float = _quantity("ampere", 0.0)
+    offset_spread: float = quantity("ampere", 0.0)
     """Standard deviation of the offset, ampere."""
 
 
@@ -169,15 +150,15 @@ class NeuronDescription:
 class WireDescription:
     """Resistances of wires and of the circuits at their ends; without any, wires are ideal."""
 
-    r_wire: float = _quantity("ohm", 0.0)
+    r_wire: float = quantity("ohm", 0.0)
     """One segment of a word line or a bit line, between neighbouring devices, ohm."""
-    r_word: float | None = _quantity("ohm", None)
+    r_word: float | None = quantity("ohm", None)
     """One segment of a word line, ohm; `r_wire` if not given."""
-    r_bit: float | None = _quantity("ohm", None)
+    r_bit: float | None = quantity("ohm", None)
     """One segment of a bit line, ohm; `r_wire` if not given."""
-    r_driver: float = _quantity("ohm", 0.0)
+    r_driver: float = quantity("ohm", 0.0)
     """Output resistance of the circuits that drive lines, ohm."""
-    r_sense: float = _quantity("ohm", 0.0)
+    r_sense: float = quantity("ohm", 0.0)
     """Input resistance of the circuits that sense lines, ohm."""
 
     @property
@@ -246,77 +227,9 @@ def parse_chip(text: str, where: str = "chip") -> ChipDescription:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: not valid TOML: {error}") from error
-    chip = _section(ChipDescription, table, where, "")
+    chip = section(ChipDescription, table, where, "")
     _validate(chip, where)
     return chip
-
-
-def _section(kind: type, table: Any, where: str, prefix: str) -> Any:
-    """Build one dataclass from its TOML table, whose keys must be its fields."""
-    if not isinstance(table, dict):
-        raise InputError(f"{where}: [{prefix.rstrip('.')}] must be a table of settings")
-    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
-    for key in table:
-        if key not in fields:
-            raise InputError(f"{where}: unknown key {prefix}{key}; known: {', '.join(fields)}")
-    values = {}
-    for name, entry in fields.items():
-        if name in table:
-            values[name] = _value(entry, table[name], where, f"{prefix}{name}")
-        elif entry.default is dataclasses.MISSING:
-            raise InputError(f"{where}: {prefix}{name} is missing; {_expectation(entry)}")
-    return kind(**values)
-
-
-def _value(entry: dataclasses.Field, value: Any, where: str, key: str) -> Any:
-    if isinstance(entry.type, type) and dataclasses.is_dataclass(entry.type):
-        return _section(entry.type, value, where, f"{key}.")
-    label = f"{where}: {key}"
-    if "unit" in entry.metadata:
-        return _measure(entry, value, label)
-    if "choices" in entry.metadata:
-        choices = entry.metadata["choices"]
-        return _require(value, lambda v: v in choices, label, _expectation(entry))
-    if "low" in entry.metadata:
-        low = entry.metadata["low"]
-        return _require(value, lambda v: type(v) is int and v >= low, label, _expectation(entry))
-    return _require(value, lambda v: isinstance(v, str) and v, label, _expectation(entry))
-
-
-def _measure(entry: dataclasses.Field, value: Any, label: str) -> Any:
-    unit = entry.metadata["unit"]
-    if "tuple" not in str(entry.type):
-        return _positive(_units.parse(value, unit, where=label), label)
-    example = _units.example(unit)
-    if not (isinstance(value, list) and len(value) == 2):  # noqa: PLR2004
-        raise InputError(f"{label} = {value!r}: give [low, high], such as [{example}, {example}]")
-    low, high = (_positive(_units.parse(end, unit, where=label), label) for end in value)
-    if low > high:
-        raise InputError(f"{label}: {value[0]} lies above {value[1]}; give the lower end first")
-    return (low, high)
-
-
-def _positive(value: float, label: str) -> float:
-    if value < 0:
-        raise InputError(f"{label} is negative ({value:g} in SI units); give zero or more")
-    return value
-
-
-def _require(value: Any, holds: Callable[[Any], Any], label: str, expected: str) -> Any:
-    if not holds(value):
-        raise InputError(f"{label} = {value!r}: {expected}")
-    return value
-
-
-def _expectation(entry: dataclasses.Field) -> str:
-    metadata = entry.metadata
-    if "unit" in metadata:
-        return f"give a quantity in {metadata['unit']}, such as {_units.example(metadata['unit'])}"
-    if "choices" in metadata:
-        return f"give one of {', '.join(metadata['choices'])}"
-    if "low" in metadata:
-        return f"give a whole number of at least {metadata['low']}"
-    return "give a table" if dataclasses.is_dataclass(entry.type) else "give a text"
 
 
 def _validate(chip: ChipDescription, where: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from madem._checks import InputError
-from madem.chips import ChipDescription
+from madem.chips import ChipDescription, SpreadDescription
 from madem.networks import AbstractNetwork
 
 
@@ -67,6 +67,17 @@ def _range(chip: ChipDescription, level: float) -> ChipDescription:
     return _device(chip, g_min=bottom, as_formed=(max(low, bottom), max(high, bottom)))
 
 
+def _asymmetry(chip: ChipDescription, level: float) -> ChipDescription:
+    """Soft-bounds devices all alike; the geometric mean of both steps is 2 % of the range."""
+    return _device(
+        chip,
+        model="soft-bounds",
+        step=0.02 * chip.limits.g_range,
+        up_down=level,
+        spread=SpreadDescription(),
+    )
+
+
 AXES = {
     "read-noise": Axis("read noise (of the range)", "%", 0, 100, (0, 2, 5, 10), _read_noise),
     "programming-error": Axis(
@@ -75,6 +86,7 @@ AXES = {
     "stuck": Axis("stuck devices", "%", 0, 100, (0, 5, 10, 20), _stuck),
     "mismatch": Axis("neurons' gain spread", "%", 0, 100, (0, 10, 20, 30), _mismatch),
     "range": Axis("conductance range g_max / g_min", "×", 1.5, 1e6, (100, 30, 10), _range),
+    "asymmetry": Axis("SET step over RESET step", "×", 1, 100, (1, 2, 5, 10), _asymmetry),
 }
 """Axes of severity by name."""
 
