@@ -1,0 +1,283 @@
+"""Error tolerance, measured: what is still learned on chips as they are.
+
+Usage: python benchmarks/robustness.py SECTION… [--seeds 5] [--steps 2000] [--data FOLDER]
+
+Each section prints a Markdown table; a cell is the median over chips (lowest to highest):
+
+  words       the nine names on harsher chips, by each programmer: points below the limit
+  digits      scikit-learn's digits, every axis of severity and method: % right
+  braille     the same, the nine names at flip 0.2: % exact
+  noise       neurons' noise at every sweep, MNIST 784-256-256-10, ideal chip: % right by rule
+  mnist       MNIST 784-128-10 by open-loop pulses on tiled chips: % right
+  alignment   cosine to the chip's exact gradient, with and without calibrated gains
+
+`noise` and `mnist` take their digits from `--data`, a folder with MNIST's t10k files: the first
+8,000 to learn from, the last 2,000 to test on.
+"""
+
+import argparse
+import dataclasses
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from madem.chips import Mapping, SimulatedChip, load_chip
+from madem.learning import Centred, ManyPoint, ModelBackprop, OneSided, calibrate_gains
+from madem.networks import LayeredHopfield, SquaredError
+from madem.relaxation import Sweeps
+from madem.studies.alignment import alignment, exact_gradient, over_batches
+from madem.studies.braille import BrailleStudy
+from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
+from madem.studies.compare import Comparison, train_chips
+from madem.studies.compare_config import AXES, CompareConfig, enlarged
+from madem.studies.methods import OnChip
+from madem.studies.recall import TEST_FLIPS, measure_recall
+from madem.studies.tasks import make_task
+
+Row = list[str]
+TAOX = load_chip("taox-64")
+
+
+def words(options: argparse.Namespace) -> Iterator[Row]:
+    """Points of exact words below the maximum-likelihood limit."""
+    chips = {
+        "taox-64": TAOX,
+        "taox-64, 10 % stuck": AXES["stuck"].at(TAOX, 10),
+        "taox-64, 5 % read noise": AXES["read-noise"].at(TAOX, 5),
+        "reram-open-loop": load_chip("reram-open-loop"),
+    }
+    yield ["chip", "programming", *(f"flip {flip:g}" for flip in TEST_FLIPS), "pulses", "reads"]
+    for name, chip in chips.items():
+        for programming in PROGRAMMERS:
+            runs = []
+            for seed in range(options.seeds):
+                config = BrailleConfig(seed=seed, programming=programming, steps=options.steps)
+                runs.append(_one_run(BrailleStudy(config, chip)))
+            *gaps, pulses, reads = zip(*runs, strict=True)
+            cells = [_cell(gap, 2) for gap in gaps]
+            efforts = [f"{statistics.median(effort):,.0f}" for effort in (pulses, reads)]
+            yield [name, programming, *cells, *efforts]
+
+
+def _one_run(study: BrailleStudy) -> list[float]:
+    """Points below the limit at each flip, and pulses and readings in all."""
+    state, first = study.begin()
+    pulses, reads = first["pulses"], first["reads"]
+    for progress in study.train(state):
+        state = progress.state
+        pulses += progress.entry["pulses"]
+        reads += progress.entry["reads"]
+    scores = measure_recall(
+        study.recall, state.chip, study.dots, study.config.samples, study.test_key
+    )
+    pairs = zip(scores.ml_limit, scores.exact, strict=True)
+    return [*(100 * (limit - exact) for limit, exact in pairs), pulses, reads]
+
+
+def digits(options: argparse.Namespace) -> Iterator[Row]:
+    """Share of the test digits named right."""
+    yield from _severity("digits", options)
+
+
+def braille(options: argparse.Namespace) -> Iterator[Row]:
+    """Share of the words exact."""
+    yield from _severity("braille", options)
+
+
+def _severity(task: str, options: argparse.Namespace) -> Iterator[Row]:
+    methods = ("madem", "madem-open-loop", "in-situ-backprop", "ex-situ", "noise-aware")
+    ceilings = ("digital", "perceptron")
+    yield ["axis", "level", *methods, *ceilings]
+    for axis in options.axes or AXES:
+        comparison = _comparison(task, axis, (*methods, *ceilings), options)
+        # The ceilings know nothing of the chip but its range of weights.
+        best = [_scores(comparison, AXES[axis].levels[0], method) for method in ceilings]
+        for level in AXES[axis].levels:
+            cells = [_scores(comparison, level, method) for method in methods]
+            yield [axis, f"{level:g} {AXES[axis].unit}", *cells, *best]
+
+
+def _comparison(
+    task: str, axis: str, methods: Sequence[str], options: argparse.Namespace
+) -> Comparison:
+    config = CompareConfig(
+        task=task,
+        axis=axis,
+        levels=AXES[axis].levels,
+        methods=tuple(methods),
+        seeds=options.seeds,
+        steps=options.steps,
+        data=str(options.data or ""),
+    )
+    return Comparison(config, TAOX)
+
+
+def _scores(comparison: Comparison, level: float, method: str) -> str:
+    return _cell([100 * score for score in comparison.measure(level, method).scores], 1)
+
+
+def noise(options: argparse.Namespace) -> Iterator[Row]:
+    """Accuracy with noise of the neurons, in training and in the test."""
+    whole = {"rows": 785, "columns": 256, "count": 3}
+    ideal = load_chip("ideal")
+    chip = dataclasses.replace(
+        ideal,
+        array=dataclasses.replace(ideal.array, **whole),
+        read=dataclasses.replace(ideal.read, range=1.0),
+    )
+    task = make_task("mnist-small", options.data)
+    network = LayeredHopfield(sizes=(784, 256, 256, 10), mapping=Mapping(1.0))
+    yield ["rule", "noise", "% right"]
+    for rule, settings in (
+        (Centred, {"beta": 0.4}),
+        (ManyPoint, {"beta": 0.4, "points": 4}),
+        (OneSided, {"beta": 0.1}),
+        (OneSided, {"beta": 0.4}),
+    ):
+        for sd in (0.0, 0.04):
+            free = Sweeps(30, 1e-3, average=10, noise=sd)
+            nudged = Sweeps(20, 1e-3, average=10, noise=sd)
+            method = OnChip(
+                rule(**settings, free=free, nudged=nudged, loss=task.settings.loss),
+                task.settings.optimiser(options.steps),
+                PROGRAMMERS["one-pulse"],
+                task.settings.first_weights,
+            )
+            noisy = dataclasses.replace(
+                task, network=network, settle=dataclasses.replace(task.settle, noise=sd)
+            )
+            keys = jax.random.split(jax.random.key(0), options.seeds)
+            scores = [
+                float(train_chips(noisy, method, chip, options.steps, key[None]).score[0])
+                for key in keys
+            ]
+            name = ", ".join(f"{key} {value}" for key, value in settings.items())
+            yield [f"{rule.__name__}, {name}", f"{sd:g}", _cell([100 * s for s in scores], 2)]
+
+
+def mnist(options: argparse.Namespace) -> Iterator[Row]:
+    """Accuracy of a network on tiles of 64 × 64, whose pulses nobody looks at."""
+    task = make_task("mnist-small", options.data)
+    yield ["chip", "method", "% right"]
+    for name in ("reram-open-loop", "taox-64"):
+        chip = enlarged(load_chip(name), task.network)
+        for programming in ("open-loop", "one-pulse"):
+            method = OnChip(
+                Centred(
+                    beta=task.settings.beta,
+                    free=task.settings.free,
+                    nudged=task.settings.nudged,
+                    loss=task.settings.loss,
+                ),
+                task.settings.optimiser(options.steps),
+                PROGRAMMERS[programming],
+                task.settings.first_weights,
+            )
+            scores = []
+            for key in jax.random.split(jax.random.key(0), options.seeds):
+                outcome = train_chips(task, method, chip, options.steps, key[None])
+                scores.append(100 * float(outcome.score[0]))
+            yield [name, programming, _cell(scores, 2)]
+
+
+def alignments(options: argparse.Namespace) -> Iterator[Row]:
+    """Cosine of the mean of 32 batches' gradients, the nine names on `taox-64`."""
+    phases = {
+        "free": Sweeps(40, 1e-3, average=30),
+        "nudged": Sweeps(36, 1e-3, average=30),
+        "loss": SquaredError(),
+    }
+    rules = {
+        "centred 0.1": Centred(0.1, **phases),
+        "centred 0.3": Centred(0.3, **phases),
+        "backpropagation through the model": ModelBackprop(
+            free=phases["free"], loss=phases["loss"]
+        ),
+    }
+    yield ["steps of training", "gains", *rules]
+    for steps in (0, 500):
+        cosines = {gains: [] for gains in ("as made", "calibrated")}
+        for seed in range(options.seeds):
+            study = BrailleStudy(BrailleConfig(seed=seed, steps=500), TAOX)
+            state, _ = study.begin()
+            for progress in study.train(state) if steps else ():
+                state = progress.state
+            for gains, found in cosines.items():
+                found.append(_cosines(study, state, rules, gains == "calibrated"))
+        for gains, found in cosines.items():
+            yield [str(steps), gains, *(_cell(column, 2) for column in zip(*found, strict=True))]
+
+
+def _cosines(study: BrailleStudy, state, rules, calibrated: bool) -> list[float]:
+    network, chip = study.network, state.chip
+    assert isinstance(chip, SimulatedChip)
+    siemens = network.mapping.siemens(chip)
+    weights = state.memory.weights() / siemens
+    sensed = calibrate_gains(chip, study.test_key) if calibrated else chip
+    exact_of = _with_gains_of_one(chip) if calibrated else chip
+
+    def measure(batch, key):
+        exact = exact_gradient(network, exact_of, SquaredError(), batch.inputs, batch.targets)
+        estimates = [
+            rule(network, sensed, weights, batch.inputs, batch.targets, key).gradient
+            for rule in rules.values()
+        ]
+        return exact.gradient, estimates
+
+    exact, estimates = over_batches(measure, study.batches, 32, jax.random.key(1))
+    return [float(alignment(e.mean(0), exact.mean(0)).cosine) for e in estimates]
+
+
+def _with_gains_of_one(chip: SimulatedChip) -> SimulatedChip:
+    """What calibration aims at; offsets stay."""
+    return eqx.tree_at(
+        lambda c: (c.bit_lines.gain, c.word_lines.gain),
+        chip,
+        (jnp.ones_like(chip.bit_lines.gain), jnp.ones_like(chip.word_lines.gain)),
+    )
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+SECTIONS = {
+    "words": words,
+    "digits": digits,
+    "braille": braille,
+    "noise": noise,
+    "mnist": mnist,
+    "alignment": alignments,
+}
+
+
+def main() -> None:
+    """Print the sections asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="+", choices=SECTIONS, metavar="SECTION")
+    parser.add_argument("--seeds", type=int, default=5, help="chips of each cell")
+    parser.add_argument("--steps", type=int, default=2000, help="batches learned from")
+    parser.add_argument("--axes", nargs="*", choices=AXES, help="of digits and braille; all")
+    parser.add_argument("--data", type=Path, help="folder with MNIST's t10k files")
+    options = parser.parse_args()
+    for name in options.sections:
+        started = time.perf_counter()
+        print(f"\n### {name}: {SECTIONS[name].__doc__}\n")
+        for number, row in enumerate(SECTIONS[name](options)):
+            print(f"| {' | '.join(row)} |", flush=True)
+            if number == 0:
+                print(f"|{' --- |' * len(row)}")
+        print(f"\n{options.seeds} chips, {options.steps} steps, JAX {jax.__version__}, ", end="")
+        print(f"{time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
