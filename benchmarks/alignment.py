@@ -68,7 +68,7 @@ def estimates(rule, network, chip, believed, batches, key):
     """Estimates of a rule, batch by batch, with the weights that the controller believes in."""
 
     def estimate(batch, key):
-        return rule(network, chip, believed, batch.inputs, batch.targets, key).gradient
+        return rule(network, chip, batch.inputs, batch.targets, key, weights=believed).gradient
 
     return over_batches(estimate, batches, BATCHES, key)
 

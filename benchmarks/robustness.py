@@ -224,7 +224,7 @@ def _cosines(study: BrailleStudy, state, rules, calibrated: bool) -> list[float]
     def measure(batch, key):
         exact = exact_gradient(network, exact_of, SquaredError(), batch.inputs, batch.targets)
         estimates = [
-            rule(network, sensed, weights, batch.inputs, batch.targets, key).gradient
+            rule(network, sensed, batch.inputs, batch.targets, key, weights=weights).gradient
             for rule in rules.values()
         ]
         return exact.gradient, estimates

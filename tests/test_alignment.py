@@ -112,7 +112,7 @@ def test_the_centred_rule_follows_a_real_chip_better_than_backpropagation_throug
         return (
             exact_gradient(network, chip, loss, batch.inputs, batch.targets).gradient,
             *(
-                rule(network, chip, believed, batch.inputs, batch.targets, key).gradient
+                rule(network, chip, batch.inputs, batch.targets, key, weights=believed).gradient
                 for rule in rules
             ),
         )

@@ -85,7 +85,7 @@ def row(request):
 def lesson(rule, network, chip, batch):
     truth = chip.inside[0] if isinstance(chip, SealedChip) else chip
     believed = truth.weights() / network.mapping.siemens(chip)
-    return rule(network, chip, believed, batch.inputs, batch.targets, KEY)
+    return rule(network, chip, batch.inputs, batch.targets, KEY, weights=believed)
 
 
 @pytest.mark.parametrize(

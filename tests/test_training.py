@@ -103,7 +103,7 @@ def test_every_rule_can_be_chosen(rule):
     study = BrailleStudy(dataclasses.replace(SMALL, rule=rule, beta=0.2), load_chip("ideal"))
     assert type(study.learner.rule) is RULES[rule]
     chip, (inputs, targets, _) = study.fabricate(), study.batches(KEY)
-    lesson = study.learner.rule(study.network, chip, chip.weights(), inputs, targets, KEY)
+    lesson = study.learner.rule(study.network, chip, inputs, targets, KEY)
     assert jnp.isfinite(lesson.gradient).all()
 
 

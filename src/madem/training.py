@@ -137,7 +137,7 @@ def _step(
     siemens = learner.network.mapping.siemens(state.chip)
     weights = state.memory.weights() / siemens
     lesson = learner.rule(
-        learner.network, state.chip, weights, batch.inputs, batch.targets, rule_key
+        learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=weights
     )
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
     change = jnp.asarray(change)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from madem._checks import InputError
 from madem.chips import AbstractChip
 from madem.learning.rules import AbstractRule, Lesson
 from madem.learning.twin import Twin, exact_twin
@@ -35,12 +36,18 @@ class ModelBackprop(AbstractRule):
         self,
         network: AbstractNetwork,
         chip: AbstractChip,
-        weights: Float[Array, "arrays rows columns"],
         inputs: Float[Array, "batch inputs"],
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
+        *,
+        weights: Float[Array, "arrays rows columns"] | None = None,
     ) -> Lesson:
-        """Learn from a batch; see `AbstractRule`."""
+        """Learn from a batch; see `AbstractRule`. Raises `InputError` without `weights`."""
+        if weights is None:
+            raise InputError(
+                "ModelBackprop needs the weights that the controller believes the chip to hold; "
+                "give weights=…, such as those of PairMemory"
+            )
         twin = exact_twin(chip.limits, network.mapping.siemens(chip) * weights)
         return self.through(twin, network, chip, inputs, targets, key)
 

@@ -41,12 +41,13 @@ class AbstractRule(eqx.Module):
         self,
         network: AbstractNetwork,
         chip: AbstractChip,
-        weights: Float[Array, "arrays rows columns"],
         inputs: Float[Array, "batch inputs"],
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
+        *,
+        weights: Float[Array, "arrays rows columns"] | None = None,
     ) -> Lesson:
-        """Learn from a batch; `weights` are those that the controller believes the chip to hold."""
+        """Learn from a batch; `weights` are the controller's record, for rules that need it."""
 
 
 class Contrast(NamedTuple):
@@ -83,12 +84,13 @@ class AbstractDifferenceRule(AbstractRule):
         self,
         network: AbstractNetwork,
         chip: AbstractChip,
-        weights: Float[Array, "arrays rows columns"],
         inputs: Float[Array, "batch inputs"],
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
+        *,
+        weights: Float[Array, "arrays rows columns"] | None = None,
     ) -> Lesson:
-        """Learn from a batch, by what is sensed alone: `weights` are not used."""
+        """Learn from a batch, by what is sensed alone."""
         phases = run_phases(
             network,
             chip,
