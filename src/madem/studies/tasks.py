@@ -1,7 +1,8 @@
 """Tasks on which ways of training are compared: what to learn, with what network, how to score.
 
-One set of settings holds for every chip and method. Those of `digits` were sought with the digital
-twin and with activity differences on `taox-64`, on chips of other seeds but the same test samples.
+One set of settings holds for every chip and, but for a rate, every method. Those of `digits` were
+sought with the digital twin and with activity differences on `taox-64`, on chips of other seeds but
+the same test samples.
 """
 
 import abc
@@ -46,7 +47,7 @@ TaskBatches = WordBatches | LabelBatches
 
 @dataclass(frozen=True)
 class Settings:
-    """How a task's network is trained, whatever the method."""
+    """How a task's network is trained."""
 
     loss: AbstractLoss
     """What the outputs cost."""
@@ -61,8 +62,8 @@ class Settings:
     rate: float
     """Learning rate at the start, weight per unit of gradient; falls along a cosine."""
     in_situ_backprop_rate: float
-    """That of backpropagation in situ, which may bear less: what its model does not know drives
-    all outputs to one answer."""
+    """That of backpropagation in situ: on `digits` it collapses to one answer at a rate that the
+    other methods bear."""
     final_share: float
     """Learning rate at the end, as a share of that at the start."""
     decay: float
