@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +29,7 @@ from madem.studies.compare_run import CompareRun
 from madem.studies.methods import AbstractMethod, Trained
 from madem.studies.recall import Recall
 from madem.studies.tasks import LabelTask, WordTask, make_task
+from madem.training import Record
 from statistical import assert_rate
 
 KEY = jax.random.key(0)
@@ -66,7 +66,7 @@ def tiny(_data=None) -> LabelTask:
     )
 
 
-NOTHING_NOTED: Any = None
+NOTHING_NOTED = Record(*(jnp.zeros(1, jnp.int32) for _ in Record._fields))
 
 
 class Shake(AbstractMethod):

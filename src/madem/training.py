@@ -16,7 +16,14 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from madem.chips import AbstractChip, Limits
 from madem.data import Batch
-from madem.learning import AbstractProgrammer, AbstractRule, Effort, Lesson, PairMemory
+from madem.learning import (
+    AbstractProgrammer,
+    AbstractRule,
+    Effort,
+    Lesson,
+    PairMemory,
+    weights_of,
+)
 from madem.networks import AbstractNetwork, check_fit
 
 
@@ -136,8 +143,9 @@ def _step(
     batch = batches(batch_key)
     siemens = learner.network.mapping.siemens(state.chip)
     weights = state.memory.weights() / siemens
+    held = weights_of(state.memory.sensed) / siemens
     lesson = learner.rule(
-        learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=weights
+        learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=held
     )
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
     change = jnp.asarray(change)

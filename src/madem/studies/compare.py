@@ -18,6 +18,7 @@ from madem.studies.compare_config import AXES, CompareConfig, enlarged
 from madem.studies.compare_methods import METHODS
 from madem.studies.methods import AbstractMethod
 from madem.studies.tasks import AbstractTask, make_task
+from madem.training import Record
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,14 @@ class Outcome(NamedTuple):
     score: Float[Array, "*chips"]
     """Share of the test that is right, 0 to 1."""
     effort: Effort
-    """Pulses and reads that it took."""
+    """Pulses and reads that it took besides the steps of training."""
+    record: Record
+    """What was noted of each step, its pulses and reads too."""
+
+    def total(self, name: str) -> list[int]:
+        """Pulses, or reads, of each chip in all; 32 bits would be too few for their sum."""
+        before, steps = getattr(self.effort, name), getattr(self.record, name)
+        return (np.asarray(before, np.int64) + np.asarray(steps).sum(-1, dtype=np.int64)).tolist()
 
 
 class Comparison:
@@ -85,8 +93,8 @@ class Comparison:
             level,
             method,
             scores=np.asarray(outcome.score).tolist(),
-            pulses=np.asarray(outcome.effort.pulses).tolist(),
-            reads=np.asarray(outcome.effort.reads).tolist(),
+            pulses=outcome.total("pulses"),
+            reads=outcome.total("reads"),
             seconds=time.perf_counter() - started,
         )
 
@@ -105,6 +113,7 @@ def train_chips(
         chip_key, train_key, score_key = jax.random.split(key, 3)
         chip = fabricate(description, chip_key)
         trained = method(task.network, chip, task.batches, steps, train_key)
-        return Outcome(task.score(task.network, trained.chip, score_key), trained.effort)
+        score = task.score(task.network, trained.chip, score_key)
+        return Outcome(score, trained.effort, trained.record)
 
     return eqx.filter_vmap(one, in_axes=(None, None, 0))(task, method, keys)

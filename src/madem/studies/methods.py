@@ -39,9 +39,9 @@ class Trained(NamedTuple):
     chip: AbstractChip
     """What answers from now on: the chip, or a digital twin."""
     effort: Effort
-    """Pulses and reads that it took in all."""
+    """Pulses and reads that it took besides the steps of training."""
     record: training.Record
-    """What was noted of each step."""
+    """What was noted of each step, its pulses and reads too."""
 
 
 class AbstractMethod(eqx.Module):
@@ -89,8 +89,7 @@ class OnChip(AbstractMethod):
         state, record = training.train(
             learner, state, batches, jnp.int32(steps), train_key, most=steps
         )
-        spent = Effort(jnp.sum(record.pulses), jnp.sum(record.reads))
-        return Trained(state.chip, first + spent, record)
+        return Trained(state.chip, first, record)
 
 
 class Digital(AbstractMethod):

@@ -2,7 +2,7 @@
 
 One set of settings holds for every chip and, but for a rate, every method. Those of `digits` were
 sought with the digital twin and with activity differences on `taox-64`, on chips of other seeds but
-the same test samples.
+the same test samples; those of `mnist-small` likewise, on `ideal` and `reram-open-loop`.
 """
 
 import abc
@@ -187,7 +187,17 @@ def _braille(_data: Path | None) -> WordTask:
 def _digits(_data: Path | None) -> LabelTask:
     """Digits of scikit-learn, 80 % to learn from, by 64 hidden neurons; pixels are −1 to 1."""
     split = split_by_class(scaled(load_digits(), -1.0, 1.0), test=0.2, seed=0)
-    return _classification("digits", split, hidden=64, weight_max=0.5, first_weights=0.125)
+    return _classification(
+        "digits",
+        split,
+        hidden=64,
+        weight_max=0.5,
+        first_weights=0.125,
+        batch=32,
+        beta=0.3,
+        rate=0.1,
+        in_situ_backprop_rate=0.05,
+    )
 
 
 def _mnist_small(data: Path | None) -> LabelTask:
@@ -198,11 +208,30 @@ def _mnist_small(data: Path | None) -> LabelTask:
     if len(whole) != 10_000:  # noqa: PLR2004
         raise InputError(f"{data}: {len(whole)} images in the t10k files; expected 10,000")
     split = Split(whole.take(slice(0, 8000)), whole.take(slice(8000, None)))
-    return _classification("mnist-small", split, hidden=128, weight_max=1.0, first_weights=0.05)
+    return _classification(
+        "mnist-small",
+        split,
+        hidden=128,
+        weight_max=1.0,
+        first_weights=0.05,
+        batch=64,
+        beta=0.5,
+        rate=0.5,
+        in_situ_backprop_rate=0.25,
+    )
 
 
 def _classification(
-    name: str, split: Split, *, hidden: int, weight_max: float, first_weights: float
+    name: str,
+    split: Split,
+    *,
+    hidden: int,
+    weight_max: float,
+    first_weights: float,
+    batch: int,
+    beta: float,
+    rate: float,
+    in_situ_backprop_rate: float,
 ) -> LabelTask:
     train, test = split
     tolerance = 1e-3
@@ -211,15 +240,15 @@ def _classification(
         network=LayeredHopfield(
             sizes=(train.x.shape[1], hidden, train.classes), mapping=Mapping(weight_max)
         ),
-        batches=label_batches(train, 32, level=0.9),
+        batches=label_batches(train, batch, level=0.9),
         settings=Settings(
             loss=CrossEntropy(),
-            beta=0.3,
+            beta=beta,
             free=Sweeps(15, tolerance, average=3),
             nudged=Sweeps(6, tolerance, average=3),
             first_weights=first_weights,
-            rate=0.1,
-            in_situ_backprop_rate=0.02,
+            rate=rate,
+            in_situ_backprop_rate=in_situ_backprop_rate,
             final_share=0.01,
             decay=0.0,
         ),
