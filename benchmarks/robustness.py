@@ -10,6 +10,7 @@ Each section prints a Markdown table; a cell is the median over chips (lowest to
   noise       neurons' noise at every sweep, MNIST 784-256-256-10, ideal chip: % right by rule
   mnist       MNIST 784-128-10 by open-loop pulses on tiled chips: % right
   alignment   cosine to the chip's exact gradient, with and without calibrated gains
+  wires       the nine names on chips with resistive wires
 
 `noise` and `mnist` take their digits from `--data`, a folder with MNIST's t10k files: the first
 8,000 to learn from, the last 2,000 to test on.
@@ -26,7 +27,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from madem.chips import Mapping, SimulatedChip, load_chip
+from madem.chips import AbstractChip, Mapping, SimulatedChip, WireDescription, load_chip
 from madem.learning import (
     AccumulateAndProgram,
     Centred,
@@ -43,6 +44,7 @@ from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
 from madem.studies.compare import Comparison, train_chips
 from madem.studies.compare_config import AXES, CompareConfig, enlarged
+from madem.studies.compare_methods import METHODS
 from madem.studies.methods import OnChip
 from madem.studies.recall import TEST_FLIPS, measure_recall
 from madem.studies.tasks import make_task
@@ -58,6 +60,12 @@ LEVELS = {
     "asymmetry": (10,),
 }
 """Severities on each axis, all else as in the preset `taox-64`."""
+PHASES = {
+    "free": Sweeps(40, 1e-3, average=30),
+    "nudged": Sweeps(36, 1e-3, average=30),
+    "loss": SquaredError(),
+}
+"""Long phases, averaged, for the measurement of alignment."""
 
 
 def words(options: argparse.Namespace) -> Iterator[Row]:
@@ -89,11 +97,14 @@ def _one_run(study: BrailleStudy) -> list[float]:
         state = progress.state
         pulses += progress.entry["pulses"]
         reads += progress.entry["reads"]
-    scores = measure_recall(
-        study.recall, state.chip, study.dots, study.config.samples, study.test_key
-    )
+    return [*_gaps(study, state.chip), pulses, reads]
+
+
+def _gaps(study: BrailleStudy, chip: AbstractChip) -> list[float]:
+    """Points below the limit at each flip."""
+    scores = measure_recall(study.recall, chip, study.dots, study.config.samples, study.test_key)
     pairs = zip(scores.ml_limit, scores.exact, strict=True)
-    return [*(100 * (limit - exact) for limit, exact in pairs), pulses, reads]
+    return [100 * (limit - exact) for limit, exact in pairs]
 
 
 def digits(options: argparse.Namespace) -> Iterator[Row]:
@@ -205,18 +216,34 @@ def mnist(options: argparse.Namespace) -> Iterator[Row]:
             yield [name, programming, _cell(scores, 2)]
 
 
+def wires(options: argparse.Namespace) -> Iterator[Row]:
+    """The nine names through wires: points below the limit at flip 0.2, and alignment."""
+    yield ["wires", "trained on the chip", "trained elsewhere, written", "cosine of centred 0.1"]
+    task = make_task("braille")
+    for segment, driver in ((0.0, 0.0), (1.0, 0.0), (1.0, 100.0), (3.0, 300.0)):
+        resistances = WireDescription(r_wire=segment, r_driver=driver)
+        chip = dataclasses.replace(TAOX, wires=resistances)
+        written = eqx.filter_jit(METHODS["ex-situ"](task.settings, options.steps, chip))
+        gaps, cosines = {"on": [], "elsewhere": []}, []
+        for seed in range(options.seeds):
+            study = BrailleStudy(BrailleConfig(seed=seed, steps=options.steps), chip)
+            state, _ = study.begin()
+            cosines += _cosines(study, state, {"centred 0.1": Centred(0.1, **PHASES)}, False)
+            gaps["on"].append(_one_run(study)[TEST_FLIPS.index(0.2)])
+            made = study.fabricate()
+            elsewhere = written(study.network, made, study.batches, options.steps, study.test_key)
+            gaps["elsewhere"].append(_gaps(study, elsewhere.chip)[TEST_FLIPS.index(0.2)])
+        name = f"{segment:g} Ω a segment, drivers of {driver:g} Ω"
+        yield [name, *(_cell(gap, 2) for gap in gaps.values()), _cell(cosines, 2)]
+
+
 def alignments(options: argparse.Namespace) -> Iterator[Row]:
     """Cosine of the mean of 32 batches' gradients, the nine names on `taox-64`."""
-    phases = {
-        "free": Sweeps(40, 1e-3, average=30),
-        "nudged": Sweeps(36, 1e-3, average=30),
-        "loss": SquaredError(),
-    }
     rules = {
-        "centred 0.1": Centred(0.1, **phases),
-        "centred 0.3": Centred(0.3, **phases),
+        "centred 0.1": Centred(0.1, **PHASES),
+        "centred 0.3": Centred(0.3, **PHASES),
         "backpropagation through the model": ModelBackprop(
-            free=phases["free"], loss=phases["loss"]
+            free=PHASES["free"], loss=PHASES["loss"]
         ),
     }
     yield ["steps of training", "gains", *rules]
@@ -274,6 +301,7 @@ SECTIONS = {
     "noise": noise,
     "mnist": mnist,
     "alignment": alignments,
+    "wires": wires,
 }
 
 
