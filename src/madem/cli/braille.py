@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 import jax
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from madem._checks import InputError
-from madem.chips import chip_text
-from madem.cli._console import Json, StoppedError, messages, print_json, results
+from madem.chips import PRESETS, chip_text
+from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
-from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
 from madem.studies.braille_pictures import run_pictures
 from madem.studies.braille_run import BrailleRun
 from madem.studies.word_recall import recall_words
@@ -28,7 +27,9 @@ def braille(
     flip: Annotated[
         float, typer.Option(help="Probability that a dot is flipped in training.")
     ] = BrailleConfig.flip,
-    chip: Annotated[str, typer.Option(help="`ideal`, `taox-64`, or a TOML file.")] = "taox-64",
+    chip: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}, or a TOML file.")
+    ] = "taox-64",
     network: Annotated[
         str, typer.Option(help="`layered` or `associative`.")
     ] = BrailleConfig.network,
@@ -39,7 +40,7 @@ def braille(
         str, typer.Option(help="`centred`, `one-sided`, `many-point` or `coupled`.")
     ] = BrailleConfig.rule,
     programming: Annotated[
-        str, typer.Option(help="`one-pulse`, `open-loop`, `write-verify` or `direct`.")
+        str, typer.Option(help=f"One of {', '.join(PROGRAMMERS)}.")
     ] = BrailleConfig.programming,
     steps: Annotated[int, typer.Option(help="Batches to learn from.")] = BrailleConfig.steps,
     samples: Annotated[
@@ -125,14 +126,7 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
 
 
 def _train(run: BrailleRun) -> None:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=messages) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("training", total=run.study.config.steps, state="compiling")
         step = None
         try:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from madem._checks import InputError
-from madem.chips import chip_text
-from madem.cli._console import Json, StoppedError, messages, print_json, results
+from madem.chips import PRESETS, chip_text
+from madem.cli._console import Json, StoppedError, print_json, progress_bar, results
 from madem.report import compare_figure, compare_table, save_figure
 from madem.studies.compare_config import AXES, CompareConfig
 from madem.studies.compare_methods import METHODS
@@ -30,7 +29,10 @@ def compare(
     ] = "madem,in-situ-backprop,ex-situ,digital",
     seeds: Annotated[int, typer.Option(help="Chips of each point.")] = CompareConfig.seeds,
     chip: Annotated[
-        str, typer.Option(help="`ideal`, `taox-64`, or a TOML file; arrays are added as needed.")
+        str,
+        typer.Option(
+            help=f"One of {', '.join(PRESETS)}, or a TOML file; arrays are added as needed."
+        ),
     ] = "taox-64",
     steps: Annotated[
         int, typer.Option(help="Batches that each method learns from.")
@@ -62,15 +64,8 @@ def compare(
 
 
 def _measure(run: CompareRun) -> None:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
     total, left = len(run.comparison.points), len(run.missing())
-    with Progress(*columns, console=messages, speed_estimate_period=3600) as progress:
+    with progress_bar(estimated_over=3600) as progress:
         task = progress.add_task("points", total=total, completed=total - left, state="")
         try:
             for point in run.measure():
