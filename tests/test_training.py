@@ -4,12 +4,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from chips_for_tests import SealedChip
 from madem import training
 from madem._checks import InputError
 from madem.chips import fabricate, load_chip
+from madem.learning import AbstractRule, AccumulateAndProgram, Lesson
+from madem.networks import AbstractLoss, SquaredError
+from madem.relaxation import Relaxed
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import RULES, BrailleConfig
 from madem.studies.recall import measure_recall
@@ -105,6 +109,31 @@ def test_every_rule_can_be_chosen(rule):
     chip, (inputs, targets, _) = study.fabricate(), study.batches(KEY)
     lesson = study.learner.rule(study.network, chip, inputs, targets, KEY)
     assert jnp.isfinite(lesson.gradient).all()
+
+
+class Forget(AbstractRule):
+    """Takes for the gradient what it is told of the weights."""
+
+    loss: AbstractLoss = SquaredError()
+
+    def __call__(self, network, chip, inputs, targets, key, *, weights=None):
+        assert weights is not None
+        rest = network.rest(len(inputs))
+        free = Relaxed(rest, jnp.zeros(len(inputs)), jnp.int32(0), jnp.ones(len(inputs), bool))
+        return Lesson(weights, network.output(rest), jnp.zeros(len(inputs)), free)
+
+
+def test_rules_are_told_what_the_devices_last_showed(study, start):
+    learner = training.Learner(
+        study.network, Forget(), optax.sgd(1.0), AccumulateAndProgram(threshold=10.0)
+    )
+    state = dataclasses.replace(start, optimiser=learner.optimiser.init(start.memory.weights()))
+    pairs, pending = start.memory.pairs, start.memory.pending
+    assert float(jnp.abs(pending[pairs]).max()) > 0  # what is told apart from the last readings
+    after, _ = training.train(learner, state, study.batches, jnp.int32(1), KEY, most=1)
+    # Readings are taken away in full, and what was still to be written stays, as far as it can.
+    stays = start.memory.within_reach(start.chip.limits, pending)
+    np.testing.assert_allclose(after.memory.weights()[pairs], stays[pairs], atol=1e-10)
 
 
 def test_studies_come_from_their_seed_alone(study):
