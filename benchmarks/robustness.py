@@ -168,11 +168,11 @@ def noise(options: argparse.Namespace) -> Iterator[Row]:
         (ManyPoint, {"beta": 0.4, "points": 4}),
     ):
         for sd in (0.0, 0.04):
-            free = Sweeps(30, 1e-3, average=10, noise=sd)
-            nudged = Sweeps(20, 1e-3, average=10, noise=sd)
+            free = Sweeps(20, 1e-3, average=8, noise=sd)
+            nudged = Sweeps(12, 1e-3, average=8, noise=sd)
             method = OnChip(
                 rule(**settings, free=free, nudged=nudged, loss=task.settings.loss),
-                task.settings.optimiser(task.settings.rate, options.steps),
+                task.settings.optimiser(0.1, options.steps),  # at 0.2 the deeper network diverges
                 PROGRAMMERS["one-pulse"],
                 task.settings.first_weights,
             )
