@@ -193,7 +193,7 @@ def mnist(options: argparse.Namespace) -> Iterator[Row]:
     task = make_task("mnist-small", options.data)
     yield ["chip", "method", "% right"]
     for programming, programmer in (
-        ("open loop", AccumulateAndProgram(threshold=0.08, writer=OpenLoop())),
+        ("open loop", AccumulateAndProgram(threshold=0.05, writer=OpenLoop())),
         ("one pulse and a reading", PROGRAMMERS["one-pulse"]),
     ):
         for name in ("reram-open-loop", "taox-64"):
