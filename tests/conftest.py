@@ -1,5 +1,7 @@
 """Strict numerics for every test, and the settings of Hypothesis."""
 
+import signal
+
 import hypothesis
 import jax
 
@@ -7,3 +9,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 hypothesis.settings.register_profile("madem", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("madem")
+
+# Begun in the background, a process ignores Ctrl-C, and so would those that tests start and stop.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -128,5 +128,5 @@ def test_a_chip_too_small_for_fast_arrays_is_refused():
     with pytest.raises(InputError, match="needs a fast array beside each"):
         PROGRAMMER.prepare(single, jnp.zeros(pairs.shape), pairs, KEY)
     config = BrailleConfig(programming="tiki-taka", hidden=(20, 20))
-    with pytest.raises(InputError, match="needs 3 arrays and the chip has 2 for weights"):
+    with pytest.raises(InputError, match=r"needs 3 arrays .* and the chip has 2 for weights"):
         BrailleStudy(config, load_chip("taox-64"))
