@@ -1,11 +1,8 @@
 """The command line as a user runs it: in a process of its own."""
 
 import json
-import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 from madem import __version__
 from madem.chips import chip_text
 from madem.studies.braille_run import BrailleRun
+from processes_for_tests import Runner
 
 SMALL = [
     "--words", "ada,bob,eve", "--hidden", "12", "--steps", "150", "--samples", "300",
@@ -27,29 +25,6 @@ NUMBERS = ("flip", "exact", "bits", "nearest", "ml_limit", "hebbian", "pulses", 
 def cache(tmp_path_factory):
     """Compiled programs, shared by all these processes."""
     return tmp_path_factory.mktemp("jax-cache")
-
-
-class Runner:
-    """Runs madem in a folder, in processes that share their compiled programs."""
-
-    def __init__(self, folder: Path, cache: Path):
-        self.folder = folder
-        self.environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache), "COLUMNS": "100"}
-
-    def start(self, *arguments) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "madem", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env=self.environment,
-        )
-
-    def __call__(self, *arguments) -> subprocess.CompletedProcess:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 @pytest.fixture

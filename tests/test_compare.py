@@ -2,10 +2,7 @@
 
 import dataclasses
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import jax
@@ -30,6 +27,7 @@ from madem.studies.methods import AbstractMethod, Trained
 from madem.studies.recall import Recall
 from madem.studies.tasks import LabelTask, WordTask, make_task
 from madem.training import Record
+from processes_for_tests import Runner
 from statistical import assert_rate
 
 KEY = jax.random.key(0)
@@ -288,29 +286,8 @@ def test_a_figure_has_a_line_a_method_with_its_band():
     assert len(axis.collections) == 2
 
 
-class Command:
-    """`madem` in processes of its own, which share their compiled programs."""
-
-    def __init__(self, cache):
-        self.environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache), "COLUMNS": "200"}
-
-    def start(self, *arguments) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "madem", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
-
-    def __call__(self, *arguments) -> subprocess.CompletedProcess:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-
 def test_the_command_stops_goes_on_and_shows(tmp_path):
-    madem = Command(tmp_path / "cache")
+    madem = Runner(tmp_path, tmp_path / "cache", columns=200)
     out = tmp_path / "run"
     arguments = [
         "compare", "--methods", "perceptron", "--levels", "0,5", "--seeds", "2", "--steps", "20",
