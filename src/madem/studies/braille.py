@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from madem import training
 from madem._checks import InputError
@@ -21,6 +20,7 @@ from madem.networks import (
 )
 from madem.relaxation import Sweeps
 from madem.studies.braille_config import PROGRAMMERS, RULES, BrailleConfig
+from madem.studies.descent import cosine_descent
 from madem.studies.recall import Recall
 
 
@@ -99,9 +99,6 @@ def _network(config: BrailleConfig, dots: int) -> AbstractNetwork:
 
 
 def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learner:
-    cosine = optax.cosine_decay_schedule(
-        config.rate, config.steps, alpha=config.final_rate / config.rate
-    )
     return training.Learner(
         network=network,
         rule=RULES[config.rule](
@@ -110,9 +107,8 @@ def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learne
             nudged=Sweeps(config.nudged_sweeps, config.tolerance, average=3),
             loss=SquaredError(),
         ),
-        optimiser=optax.chain(
-            optax.add_decayed_weights(config.decay),
-            optax.scale_by_learning_rate(lambda step: cosine(jnp.asarray(step, jnp.float32))),
+        optimiser=cosine_descent(
+            config.rate, config.final_rate / config.rate, config.decay, config.steps
         ),
         programmer=PROGRAMMERS[config.programming],
     )

@@ -39,6 +39,7 @@ from madem.networks import (
 from madem.relaxation import Sweeps
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
+from madem.studies.descent import cosine_descent
 from madem.studies.recall import Recall
 
 TaskBatches = WordBatches | LabelBatches
@@ -71,11 +72,7 @@ class Settings:
 
     def optimiser(self, rate: float, steps: int) -> optax.GradientTransformation:
         """Gradient descent whose `rate` falls over `steps`."""
-        cosine = optax.cosine_decay_schedule(rate, steps, alpha=self.final_share)
-        return optax.chain(
-            optax.add_decayed_weights(self.decay),
-            optax.scale_by_learning_rate(lambda step: cosine(jnp.asarray(step, jnp.float32))),
-        )
+        return cosine_descent(rate, self.final_share, self.decay, steps)
 
 
 class AbstractTask(eqx.Module):
