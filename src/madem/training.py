@@ -137,6 +137,19 @@ def train(
     return jax.lax.fori_loop(0, jnp.minimum(steps, most), one, (state, record))
 
 
+@eqx.filter_jit
+def reread(state: TrainingState, key: Key[Array, ""]) -> TrainingState:
+    """A state whose memory rests on what the weights' devices show now.
+
+    For a chip that has been pulsed since the state was kept. What is wanted of the weights stays
+    as it was: where they have moved since, the difference becomes a change to be written.
+    """
+    memory = state.memory
+    cells = jnp.stack([memory.pairs, memory.pairs], -1)
+    sensed = jnp.where(cells, state.chip.read(cells, key), memory.sensed)
+    return eqx.tree_at(lambda s: s.memory, state, memory.after(sensed, memory.weights()))
+
+
 def _step(
     learner: Learner,
     state: TrainingState,

@@ -8,7 +8,8 @@ import jax
 import typer
 
 from madem._checks import InputError
-from madem.chips import PRESETS, chip_text
+from madem.chips import PRESETS
+from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
@@ -28,7 +29,7 @@ def braille(
         float, typer.Option(help="Probability that a dot is flipped in training.")
     ] = BrailleConfig.flip,
     chip: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PRESETS)}, or a TOML file.")
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}, a TOML file, or tcp://HOST:PORT.")
     ] = "taox-64",
     network: Annotated[
         str, typer.Option(help="`layered` or `associative`.")
@@ -67,7 +68,7 @@ def braille(
     path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
     try:
         with messages.status("self-test, and first weights"):
-            run = BrailleRun.create(path, config, chip_text(chip))
+            run = BrailleRun.create(path, config, source_text(chip))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
     _complete(run, as_json)

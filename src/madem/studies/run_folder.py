@@ -5,6 +5,7 @@ chip.toml     the chip, as described
 metrics.jsonl one JSON object a line: progress of training
 checkpoints/  `last.eqx`: everything needed to go on
 figures/      PNG
+ledger.sqlite what was done to a chip on the bench
 summary.json  the result; there once the run is finished
 """
 
@@ -93,6 +94,11 @@ class RunFolder:
     def first_reading(self) -> Path:
         """Conductances read before training."""
         return self.path / "checkpoints" / "first.npy"
+
+    @property
+    def ledger(self) -> Path:
+        """What was done to a chip on the bench."""
+        return self.path / "ledger.sqlite"
 
     @property
     def _config(self) -> Path:
