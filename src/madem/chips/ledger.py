@@ -72,7 +72,9 @@ class Ledger:
         self._read_since = np.zeros(2, np.int64)
         try:
             self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._base.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
+            self._base.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES
+            )
             for table in ("trains", "outcomes", "readouts"):
                 for verb in ("UPDATE", "DELETE"):
                     self._base.executescript(_APPEND_ONLY.format(table=table, verb=verb))
@@ -172,7 +174,7 @@ class Ledger:
         self._base.close()
 
     def _trains(self, which: str, values: tuple) -> Iterator[Train]:
-        query = f"SELECT sequence, cells, counts FROM trains {which}"  # noqa: S608
+        query = f"SELECT sequence, cells, counts FROM trains {which}"
         with self._lock:
             rows = self._base.execute(query, values).fetchall()
         for sequence, cells, counts in rows:

@@ -60,7 +60,9 @@ class Guards:
             if all(math.isfinite(number) and number > 0 for number in numbers):
                 return made
         except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"the chip's limits cannot be read ({error}): {text[:80]!r}") from error
+            raise InputError(
+                f"the chip's limits cannot be read ({error}): {text[:80]!r}"
+            ) from error
         raise InputError(f"the chip's limits are not all above 0: {text[:80]!r}")
 
     def check_product(
@@ -101,7 +103,9 @@ class Guards:
                 f"a train of {longest} pulses; the chip's longest is {self.limits.longest_train}"
             )
         if not math.isclose(pulse_width, self.pulse_width, rel_tol=1e-6):
-            raise InputError(f"pulses of {pulse_width:g} s; the chip's are of {self.pulse_width:g} s")
+            raise InputError(
+                f"pulses of {pulse_width:g} s; the chip's are of {self.pulse_width:g} s"
+            )
         if not 0 < compliance <= self.compliance * (1 + 1e-6):
             raise InputError(
                 f"a compliance of {compliance:g} A; the chip bears {self.compliance:g} A"

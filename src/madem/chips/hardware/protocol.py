@@ -108,9 +108,7 @@ def receive_request(receive: Receive) -> Request:
     if (payload is None) != (operation.sends is None):
         raise InputError(f"{header} takes {'no' if operation.sends is None else 'one'} block")
     try:
-        arguments = tuple(
-            kind(text) for kind, text in zip(operation.arguments, texts, strict=True)
-        )
+        arguments = tuple(kind(text) for kind, text in zip(operation.arguments, texts, strict=True))
     except ValueError:
         raise InputError(f"{header}: arguments {rest.strip()[:80]!r} are no numbers") from None
     return Request(name, arguments, _numbers(payload, operation.sends, header))

@@ -43,7 +43,7 @@ class Server:
         self._start, self._latency = start, latency
         self._faults = faults or Faults()
         self.instrument = start()
-        self._chance = random.Random(seed)  # noqa: S311
+        self._chance = random.Random(seed)
         self._requests = 0
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
