@@ -1,7 +1,6 @@
 """Chips on the bench, over real sockets: exactly-once pulses, limits, faults, and fuzz."""
 
 import contextlib
-import dataclasses
 import functools
 import io
 import os
@@ -22,6 +21,7 @@ from chips_for_tests import QUIET, alter
 from madem._checks import InputError
 from madem.chips import chip_text, fabricate, parse_chip
 from madem.chips.hardware import (
+    DeadColumn,
     Guards,
     Instrument,
     LinkError,
@@ -65,6 +65,7 @@ class Served:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdout is not None
         assert self.url in self.process.stdout.readline()
 
     def kill(self):
@@ -79,7 +80,7 @@ class Served:
         assert ours.pulses(shape).sum() > 100
         np.testing.assert_array_equal(ours.pulses(shape), theirs.pulses(shape))
         # Ideal devices make exact steps: what they stand at is the sum of their pulses.
-        with np.load(io.BytesIO(ours.note("chip"))) as left:
+        with np.load(io.BytesIO(ours.note("chip") or b"")) as left:
             conductance = left["conductance"]
         description = parse_chip(TEXT)
         expected = fabricate(description, jax.random.split(jax.random.key(0))[0])
@@ -300,7 +301,7 @@ def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
 def test_faults_are_read_from_text():
     faults = load_faults('drop = "1 %", dead_column = {array = 1, column = 2, after = 3}')
     assert faults.drop == pytest.approx(0.01)
-    assert dataclasses.astuple(faults.dead_column) == (1, 2, 3)
+    assert faults.dead_column == DeadColumn(1, 2, 3)
     with pytest.raises(InputError, match="unknown key dorp"):
         load_faults('dorp = "1 %"')
 

@@ -173,7 +173,7 @@ class WireDescription:
 
 @dataclass(frozen=True)
 class SafetyDescription:
-    """What would harm the chip: checked by the driver of a chip on the bench, and once more there."""
+    """What would harm the chip: checked at both ends of the wire to a chip on the bench."""
 
     voltage: float | None = quantity("volt", None)
     """Largest voltage at a line in products, of either sign, volt; `read.voltage` if not given."""

@@ -105,7 +105,8 @@ def recall(
         messages.print(f"training stands at step {header['step']} of {steps}")
     asked = opened.study.config.words if words is None else _words(words)
     key = jax.random.key(seed)
-    rows = recall_words(opened.study, state.chip, asked, flip, samples, key)
+    with opened.study.on_bench():
+        rows = recall_words(opened.study, state.chip, asked, flip, samples, key)
     if as_json:
         print_json({"flip": flip, "samples": samples, "words": rows})
     else:
@@ -116,7 +117,7 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
     """Train to the end, test, draw, and show."""
     _train(run)
     try:
-        with messages.status("testing, and drawing"):
+        with messages.status("testing, and drawing"), run.study.on_bench():
             scores = run.evaluate()
             figures = run_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)

@@ -1,9 +1,12 @@
 """The driver of a chip on the bench: asks again where that is safe, and pulses exactly once."""
 
+import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,9 +20,10 @@ from madem.chips.hardware.protocol import (
     LinkError,
     Reply,
     Request,
-    whole_number,
 )
 from madem.chips.ledger import Ledger, Train
+
+Answer = TypeVar("Answer")
 
 _PAUSE = 0.05
 """Wait before a request is sent again, s; it doubles each time."""
@@ -41,10 +45,14 @@ class Identity:
 
     @classmethod
     def parse(cls, text: str) -> "Identity":
-        """Read an answer to `*IDN?`. Raises `InputError` unless it speaks this protocol."""
+        """Read an answer to `*IDN?`.
+
+        Raises `InputError` if it speaks another version of
+        the protocol, `LinkError` if it makes no sense.
+        """
         fields = [field.strip() for field in text.split(",")]
         if len(fields) != 4 or not all(fields):  # noqa: PLR2004
-            raise InputError(
+            raise LinkError(
                 f"the chip calls itself {text[:80]!r}; expected maker,model,serial,{VERSION}"
             )
         identity = cls(*fields)
@@ -69,11 +77,18 @@ class Bench:
     def __init__(self, link: AbstractLink, patience: float):
         self._link, self._patience = link, patience
         self._lock = threading.RLock()
-        self.identity = Identity.parse(_text(self._insist(Request("identify"))))
-        self.guards = Guards.from_json(_text(self._insist(Request("limits"))))
+        self._identity: Identity | None = None
+        self._identity = self._ask(Request("identify"), lambda reply: Identity.parse(_text(reply)))
+        self.guards = Guards.from_json(self._ask(Request("limits"), _text))
         self.ledger = Ledger(":memory:")
         self.failure: MademError | None = None
         """What last went wrong: JAX passes on its text only."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who the chip says that it is."""
+        assert self._identity is not None
+        return self._identity
 
     @property
     def name(self) -> str:
@@ -93,7 +108,7 @@ class Bench:
         ledger = Ledger(path)
         run = ledger.run()
         known = ledger.last(run)
-        done = self._last(run)
+        done = self._ask(Request("last", (run,)), _whole_number)
         if done > (known.sequence if known else 0):
             raise InputError(
                 f"the chip has had {done} trains of this run and the ledger {path} knows of "
@@ -136,11 +151,8 @@ class Bench:
             with ledger.together():
                 ledger.intend(run, train)
             arguments = (run, train.sequence, guards.pulse_width, guards.compliance)
-            done = self._ask(
-                Request("program", arguments, np.stack([cells, train.counts], -1).reshape(-1))
-            )
-            if done != str(train.sequence):
-                raise LinkError(f"the chip confirms train {done!r} instead of {train.sequence}")
+            pulses = np.stack([cells, train.counts], -1).reshape(-1)
+            self._ask(Request("program", arguments, pulses), _confirming(train.sequence))
             with ledger.together():
                 ledger.settle(run, train.sequence, applied=True)
             return train.sequence
@@ -159,11 +171,11 @@ class Bench:
 
     def temperature(self) -> float:
         """Temperature of the chip, kelvin."""
-        return float(_text(self._ask(Request("temperature"))))
+        return self._ask(Request("temperature"), _number)
 
     def self_test(self) -> str:
         """What the instrument finds wrong with itself; `0` for nothing."""
-        return _text(self._ask(Request("self-test")))
+        return self._ask(Request("self-test"), _text)
 
     def close(self) -> None:
         """Hang up, and close the ledger."""
@@ -176,9 +188,8 @@ class Bench:
         self.guards.check_product(first, voltages, lines[0], sensed, lines[1])
         driven, batch, _ = voltages.shape
         request = Request(name, (first, driven, batch, sensed), voltages.reshape(-1))
-        shape = (driven, batch, sensed)
         self.ledger.read(products=driven * batch)
-        return self._numbers(request, driven * batch * sensed).reshape(shape)
+        return self._numbers(request, driven * batch * sensed).reshape(driven, batch, sensed)
 
     def _readings(self, name: str, cells: np.ndarray) -> np.ndarray:
         devices = np.flatnonzero(cells)
@@ -189,27 +200,24 @@ class Bench:
         return sensed
 
     def _numbers(self, request: Request, expected: int) -> np.ndarray:
-        reply = self._ask(request)
-        if isinstance(reply, str) or len(reply) != expected:
-            raise LinkError(f"{request.name}: expected {expected} numbers, got {len(reply)}")
-        return reply
+        def understand(reply: Reply) -> np.ndarray:
+            if isinstance(reply, str) or len(reply) != expected:
+                raise LinkError(f"{request.name}: expected {expected} numbers, got {len(reply)}")
+            return reply
 
-    def _last(self, run: str) -> int:
-        return whole_number(self._ask(Request("last", (run,))), "last")
+        return self._ask(request, understand)
 
-    def _ask(self, request: Request) -> Reply:
-        return self._insist(request, check=True)
-
-    def _insist(self, request: Request, *, check: bool = False) -> Reply:
-        """Ask until there is an answer; a chip that has been away must be the same one."""
+    def _ask(self, request: Request, understand: Callable[[Reply], Answer]) -> Answer:
+        """Ask until the answer is understood; a chip that was away must be the same one."""
         deadline, pause, away = time.monotonic() + self._patience, _PAUSE, False
         with self._lock:
             while True:
                 try:
-                    if away and check:
+                    if away:
                         self._expect_the_same()
-                    return self._link.ask(request)
+                    return understand(self._link.ask(request))
                 except LinkError:
+                    self._link.close()
                     if time.monotonic() > deadline:
                         raise
                     away = True
@@ -217,9 +225,9 @@ class Bench:
                     pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _expect_the_same(self) -> None:
-        text = _text(self._link.ask(Request("identify")))
-        if Identity.parse(text) != self.identity:
-            raise InputError(f"{self.identity} was away, and now there is {text}")
+        found = Identity.parse(_text(self._link.ask(Request("identify"))))
+        if self._identity not in (None, found):
+            raise InputError(f"{self._identity} was away, and now there is {found}")
 
 
 def connect(
@@ -234,6 +242,27 @@ def connect(
         bench.close()
         raise InputError(f"the chip at {url} is {bench.identity}; expected {identity}")
     return bench
+
+
+def _confirming(sequence: int) -> Callable[[Reply], None]:
+    def understand(reply: Reply) -> None:
+        if reply != str(sequence):
+            raise LinkError(f"the chip confirms train {reply!r} instead of {sequence}")
+
+    return understand
+
+
+def _whole_number(reply: Reply) -> int:
+    if isinstance(reply, str) and re.fullmatch(r"\d{1,18}", reply):
+        return int(reply)
+    raise LinkError(f"garbled answer {reply!r}; expected a whole number")
+
+
+def _number(reply: Reply) -> float:
+    try:
+        return float(_text(reply))
+    except ValueError as error:
+        raise LinkError(f"garbled answer {reply!r}; expected a number") from error
 
 
 def _text(reply: Reply) -> str:

@@ -62,7 +62,7 @@ class HardwareChip(AbstractChip):
     ) -> "HardwareChip":
         """Apply pulses, exactly once; see `AbstractChip.program`."""
         trains = self._call(self.bench.program, (), counts, jnp.int32)
-        return HardwareChip(trains, self.limits, self.bench)
+        return HardwareChip(trains=trains, limits=self.limits, bench=self.bench)
 
     def verify(
         self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
@@ -97,7 +97,7 @@ class HardwareChip(AbstractChip):
 
 def on_bench(bench: Bench) -> HardwareChip:
     """The chip of a driver."""
-    return HardwareChip(jnp.int32(0), bench.limits, bench)
+    return HardwareChip(trains=jnp.int32(0), limits=bench.limits, bench=bench)
 
 
 @contextlib.contextmanager

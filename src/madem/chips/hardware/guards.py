@@ -52,10 +52,10 @@ class Guards:
     def from_json(cls, text: str) -> "Guards":
         """Undo `to_json`. Raises `InputError` if that is not what the text is."""
         try:
-            table = json.loads(text)
+            table: dict[str, Any] = json.loads(text)
             limits = table["limits"]
             response = PulseResponse(**_tuples(limits["response"]))
-            made = cls(**_tuples(table) | {"limits": Limits(**_tuples(limits, response=response))})
+            made = cls(**_tuples(table, limits=Limits(**_tuples(limits, response=response))))
             numbers = (made.voltage, made.pulse_width, made.compliance, *made.limits.devices)
             if all(math.isfinite(number) and number > 0 for number in numbers):
                 return made
@@ -70,7 +70,7 @@ class Guards:
     ) -> None:
         """Raise `InputError` unless `voltages` (driven, batch, lines) may be applied."""
         driven = voltages.shape[0]
-        if not (0 <= first and 0 < driven and first + driven <= self.limits.arrays):
+        if not (first >= 0 and driven > 0 and first + driven <= self.limits.arrays):
             raise InputError(
                 f"arrays {first} to {first + driven - 1} are driven and the chip has "
                 f"{self.limits.arrays}"
@@ -120,7 +120,8 @@ class Guards:
 
 def _tuples(table: dict[str, Any], **replaced: Any) -> dict[str, Any]:
     """A table of JSON with tuples for lists."""
-    return {name: _tuple(value) for name, value in table.items()} | replaced
+    values: dict[str, Any] = {name: _tuple(value) for name, value in table.items()}
+    return values | replaced
 
 
 def _tuple(value: Any) -> Any:

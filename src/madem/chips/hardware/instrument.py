@@ -49,10 +49,10 @@ class Instrument:
         self.chip = self._recalled(fabricate(description, chip_key))
         self._trains = sum(1 for _ in ledger.applied())
         self._answers: dict[str, Callable[[Request], Reply]] = {
-            "identify": lambda request: self._identity,
-            "self-test": lambda request: "0",
-            "limits": lambda request: self.guards.to_json(),
-            "temperature": lambda request: str(_KELVIN),
+            "identify": lambda _: self._identity,
+            "self-test": lambda _: "0",
+            "limits": lambda _: self.guards.to_json(),
+            "temperature": lambda _: str(_KELVIN),
             "forward": lambda request: self._product(request, _forward),
             "transposed": lambda request: self._product(request, _transposed),
             "program": self._program,

@@ -4,7 +4,6 @@ A request is a header, its arguments, and at most one block; a reply is one line
 block. `docs/your-chip.md` has the table of operations for whoever writes the other end.
 """
 
-import re
 import zlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -94,8 +93,10 @@ def encode_request(request: Request) -> bytes:
 
 
 def receive_request(receive: Receive) -> Request:
-    """The next request. Raises `InputError` if it is none, and cannot be answered but by hanging
-    up: where the next one begins is then unknown."""
+    """The next request.
+
+    Raises `InputError` if it is none; then hang up, since where the next begins is unknown.
+    """
     start, payload = _receive(receive)
     header, _, rest = start.decode("ascii", errors="replace").strip().partition(" ")
     name = _NAMES.get(header.upper())
@@ -146,13 +147,6 @@ def receive_reply(receive: Receive, name: str) -> Reply:
     if kind is not None or payload is not None:
         raise LinkError(f"garbled answer to {name}: {line[:40]!r}")
     return line.rstrip("\n")
-
-
-def whole_number(reply: Reply, name: str) -> int:
-    """An answer that should be a whole number. Raises `LinkError` if it is none."""
-    if isinstance(reply, str) and re.fullmatch(r"\d{1,18}", reply):
-        return int(reply)
-    raise LinkError(f"garbled answer to {name}: {reply!r}; expected a whole number")
 
 
 def _block(start: bytes, data: bytes) -> bytes:
