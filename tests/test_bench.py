@@ -272,7 +272,6 @@ def test_another_chip_stops_before_the_first_pulse(served):
             connect(url)
 
 
-@pytest.mark.xfail(run=False, reason="training stalls after the instrument restarts on purpose")
 def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
     faults = 'drop = "0.1 %", garbage = "0.1 %", restart_after = 300'
     server = Served(tmp_path, "--faults", faults)
