@@ -8,7 +8,7 @@ import abc
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
@@ -103,18 +103,15 @@ class AbstractDifferenceRule(AbstractRule):
         )
         contrast = self.contrast
         weighed = [
-            (weight / contrast.scale, mean_products(network, chip.limits, inputs, phase.state))
+            (weight / contrast.scale, phase.state)
             for weight, phase in zip(
                 (contrast.free, *contrast.nudged), (phases.free, *phases.nudged), strict=True
             )
             if weight != 0
         ]
-        shares, products = zip(*weighed, strict=True)
         output = network.output(phases.free.state)
         return Lesson(
-            gradient=jax.tree.map(
-                lambda *each: sum(s * p for s, p in zip(shares, each, strict=True)), *products
-            ),
+            gradient=mean_products(network, chip.limits, inputs, *weighed),
             output=output,
             cost=self.loss.cost(network.output_activation, output, targets),
             free=phases.free,
@@ -125,11 +122,22 @@ def mean_products(
     network: AbstractNetwork,
     limits: Limits,
     inputs: Float[Array, "batch inputs"],
-    state: tuple[Float[Array, "batch _"], ...],
+    *weighed: tuple[float, tuple[Float[Array, "batch _"], ...]],
 ) -> Weights:
-    """Mean over the batch of the product of the activities at the two lines of each pair."""
-    lines = network.lines(inputs, state)
-    return network.on_arrays([rows.T @ columns / len(inputs) for rows, columns in lines], limits)
+    """Mean over the batch of the product of the activities at the two lines of each pair.
+
+    Summed over states, each with its weight.
+    """
+    phases = [(weight, network.lines(inputs, state)) for weight, state in weighed]
+    products = []
+    for k in range(len(network.matrices)):
+        rows = [lines[k][0] for _, lines in phases]
+        columns = [weight * lines[k][1] for weight, lines in phases]
+        if k in network.of_inputs:  # the same rows in every state: one product for all
+            products.append(rows[0].T @ sum(columns[1:], columns[0]))
+        else:
+            products.append(jnp.concatenate(rows).T @ jnp.concatenate(columns))
+    return network.on_arrays([product / len(inputs) for product in products], limits)
 
 
 def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:

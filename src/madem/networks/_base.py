@@ -141,6 +141,11 @@ class AbstractNetwork(eqx.Module):
     ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
         """Activities at the word and the bit lines of each matrix, biases included."""
 
+    @property
+    @abc.abstractmethod
+    def of_inputs(self) -> tuple[int, ...]:
+        """Matrices whose word lines carry the input, and so the same in every state."""
+
     @abc.abstractmethod
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the output neurons."""

@@ -121,6 +121,11 @@ class AssociativeMemory(AbstractNetwork):
         hidden, visible = state
         return ((with_bias(visible), with_bias(hidden)),)
 
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """None: the input acts as a field."""
+        return ()
+
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the visible neurons."""
         return state[1]

@@ -123,6 +123,11 @@ class LayeredHopfield(AbstractNetwork):
         below = (inputs, *state[:-1])
         return tuple((with_bias(low), high) for low, high in zip(below, state, strict=True))
 
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """The first."""
+        return (0,)
+
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the last layer."""
         return state[-1]
