@@ -103,7 +103,7 @@ class AbstractDifferenceRule(AbstractRule):
         )
         contrast = self.contrast
         weighed = [
-            (weight / contrast.scale, mean_products(network, chip.limits, inputs, phase.state))
+            (weight / contrast.scale, mean_traces(network, chip.limits, inputs, phase.state))
             for weight, phase in zip(
                 (contrast.free, *contrast.nudged), (phases.free, *phases.nudged), strict=True
             )
@@ -121,15 +121,18 @@ class AbstractDifferenceRule(AbstractRule):
         )
 
 
-def mean_products(
+def mean_traces(
     network: AbstractNetwork,
     limits: Limits,
     inputs: Float[Array, "batch inputs"],
     state: tuple[Float[Array, "batch _"], ...],
 ) -> Weights:
-    """Mean over the batch of the product of the activities at the two lines of each pair."""
-    lines = network.lines(inputs, state)
-    return network.on_arrays([rows.T @ columns / len(inputs) for rows, columns in lines], limits)
+    """Mean over the batch of what each pair learns from; see `AbstractNetwork.trace`."""
+    traces = [
+        network.trace(matrix, rows, columns) / len(inputs)
+        for matrix, (rows, columns) in enumerate(network.lines(inputs, state))
+    ]
+    return network.on_arrays(traces, limits)
 
 
 def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:

@@ -47,6 +47,11 @@ class LayeredHopfield(AbstractNetwork):
         return ()
 
     @property
+    def signed(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def inputs(self) -> int:
         """Width of the input."""
         return self.sizes[0]
@@ -122,6 +127,15 @@ class LayeredHopfield(AbstractNetwork):
         """Activities at the word and the bit lines of each matrix."""
         below = (inputs, *state[:-1])
         return tuple((with_bias(low), high) for low, high in zip(below, state, strict=True))
+
+    def trace(
+        self,
+        matrix: int,
+        rows: Float[Array, "presented rows"],
+        columns: Float[Array, "presented columns"],
+    ) -> Float[Array, "rows columns"]:
+        """Product of the activities at both lines."""
+        return rows.T @ columns
 
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the last layer."""
