@@ -151,13 +151,20 @@ class AbstractNetwork(eqx.Module):
     def trace(
         self,
         matrix: int,
-        rows: Float[Array, "presented rows"],
-        columns: Float[Array, "presented columns"],
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
     ) -> Float[Array, "rows columns"]:
-        """−∂E/∂W of each pair of a matrix by the activities at its two lines, summed.
+        """−∂E/∂W of each pair of a matrix: what it learns from, and all at its own two lines.
 
-        It is what a pair learns from: local, and the product of both where they are coupled by it.
+        By sums over samples of the products of the activities at both lines, and of the square of
+        each; so it is linear in them.
         """
+
+    @property
+    @abc.abstractmethod
+    def of_inputs(self) -> tuple[int, ...]:
+        """Matrices whose word lines carry the input, and so the same in every state."""
 
     @abc.abstractmethod
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:

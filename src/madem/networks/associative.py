@@ -129,11 +129,17 @@ class AssociativeMemory(AbstractNetwork):
     def trace(
         self,
         matrix: int,
-        rows: Float[Array, "presented rows"],
-        columns: Float[Array, "presented columns"],
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
     ) -> Float[Array, "rows columns"]:
-        """Product of the activities at both lines."""
-        return rows.T @ columns
+        """Products of the activities at both lines."""
+        return products
+
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """None: the input acts as a field."""
+        return ()
 
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the visible neurons."""

@@ -131,11 +131,17 @@ class LayeredHopfield(AbstractNetwork):
     def trace(
         self,
         matrix: int,
-        rows: Float[Array, "presented rows"],
-        columns: Float[Array, "presented columns"],
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
     ) -> Float[Array, "rows columns"]:
-        """Product of the activities at both lines."""
-        return rows.T @ columns
+        """Products of the activities at both lines."""
+        return products
+
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """The first."""
+        return (0,)
 
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the last layer."""

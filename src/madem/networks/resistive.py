@@ -180,15 +180,21 @@ class ResistiveNetwork(AbstractNetwork):
             (low, high / gain) for low, high, gain in zip(rows, state, self.gains, strict=True)
         )
 
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """The first."""
+        return (0,)
+
     def trace(
         self,
         matrix: int,
-        rows: Float[Array, "presented rows"],
-        columns: Float[Array, "presented columns"],
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
     ) -> Float[Array, "rows columns"]:
         """−½c(r − s)² of each resistor, r and s the voltages at its ends."""
-        squares = jnp.sum(rows**2, 0)[:, None] + jnp.sum(columns**2, 0)
-        return self._share(matrix) * (rows.T @ columns - 0.5 * squares)
+        squares = row_squares[:, None] + column_squares
+        return self._share(matrix) * (products - 0.5 * squares)
 
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the last layer, or differences between its halves."""
