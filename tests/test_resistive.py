@@ -15,6 +15,7 @@ from chips_for_tests import QUIET, with_weights
 from madem import training
 from madem._checks import InputError
 from madem.chips import Mapping, exact_chip, fabricate
+from madem.data import label_batches, load_digits, scaled, split_by_class
 from madem.learning import Centred, OneSided, SetWeights
 from madem.networks import CrossEntropy, Nudge, ResistiveNetwork, SquaredError
 from madem.relaxation import Accelerated, Sweeps, energy_per_sweep
@@ -296,3 +297,23 @@ def test_wrong_settings_are_refused():
     rule = Centred(beta=0.1, free=Sweeps(5), nudged=Sweeps(5), loss=CrossEntropy())
     with pytest.raises(InputError, match="take SquaredError"):
         rule(ONE_HIDDEN, on_chip(ONE_HIDDEN, conductances), inputs, targets, KEY)
+
+
+@pytest.mark.slow
+def test_digits_are_learned():
+    train, test = split_by_class(scaled(load_digits(), -1.0, 1.0), test=0.2, seed=0)
+    network = ResistiveNetwork(sizes=(64, 64, 10), mapping=Mapping(1.0), gains=(4.0, 25.0))
+    sweeps = Sweeps(4, 1e-3)
+    rule = Centred(beta=0.5, free=sweeps, nudged=sweeps, loss=SquaredError())
+    optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, 3000, 0.01))
+    learner = training.Learner(network, rule, optimiser, SetWeights())
+    blank = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
+    state, _ = training.begin(learner, blank, 0.1, jax.random.key(0))
+    batches = label_batches(train, 32, 0.9)
+    state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)
+    assert all((one >= 0).all() for one in state.chip.weights)
+    drive = network.drive(state.chip, jnp.asarray(test.x), KEY)
+    rest = network.rest(len(test.x))
+    settled = Sweeps(30, 1e-4)(network, state.chip, rest, drive, None, KEY).require()
+    # 96.7 to 98.6 % over three seeds.
+    assert np.mean(np.argmax(network.output(settled), -1) == test.y) >= 0.95
