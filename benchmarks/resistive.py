@@ -109,7 +109,7 @@ def madem(batch: int, steps: int = 200) -> float:
     y = jnp.asarray(rng.integers(OUTPUTS, size=batch), jnp.int32)
     batch_of_all = Batch(x, jax.nn.one_hot(y, OUTPUTS), y)
 
-    def batches(key: jax.Array) -> Batch:
+    def batches(_key: jax.Array) -> Batch:
         return batch_of_all
 
     def run() -> None:

@@ -18,7 +18,7 @@ from madem.chips import Mapping, exact_chip, fabricate
 from madem.data import label_batches, load_digits, scaled, split_by_class
 from madem.learning import Centred, OneSided, SetWeights
 from madem.networks import CrossEntropy, Nudge, ResistiveNetwork, SquaredError
-from madem.relaxation import Accelerated, Sweeps, energy_per_sweep
+from madem.relaxation import Accelerated, Relaxation, Sweeps, energy_per_sweep
 from madem.studies.alignment import alignment, exact_gradient
 
 KEY = jax.random.key(0)
@@ -48,7 +48,7 @@ def on_chip(network, conductances):
     return exact_chip(arrays, network.mapping.weight_max)
 
 
-def settled(network, conductances, inputs, nudge=None, relax=Sweeps(2000, 1e-7)):  # noqa: B008
+def settled(network, conductances, inputs, nudge=None, relax: Relaxation = Sweeps(2000, 1e-7)):  # noqa: B008
     chip = on_chip(network, conductances)
     drive = network.drive(chip, jnp.asarray(inputs, jnp.float32), KEY)
     return relax(network, chip, network.rest(len(inputs)), drive, nudge, KEY).state
@@ -310,7 +310,8 @@ def test_digits_are_learned():
     blank = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
     state, _ = training.begin(learner, blank, 0.1, jax.random.key(0))
     batches = label_batches(train, 32, 0.9)
-    state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)
+    with jax.numpy_dtype_promotion("standard"):  # Optax's schedules mix types
+        state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)
     assert all((one >= 0).all() for one in state.chip.weights)
     drive = network.drive(state.chip, jnp.asarray(test.x), KEY)
     rest = network.rest(len(test.x))
