@@ -30,8 +30,8 @@ class ResistiveNetwork(AbstractNetwork):
 
         E = Σₖ cₖ Σᵢⱼ ½ Gₖᵢⱼ (rₖ₋₁ᵢ − sₖⱼ)² + βC        cₖ = Aₖ² Aₖ₊₁² … Aₙ²
 
-    is least, by Kirchhoff's law at each node. Amplifiers everywhere but one of gain A behind the
-    outputs are those of Scellier (arXiv 2402.11674) with inputs A times as large.
+    is least, by Kirchhoff's law at each node. With amplifiers of gain A behind the outputs alone
+    it is that of Scellier (arXiv 2402.11674), whose inputs are A times as large instead.
 
     A weight is a conductance over that of weight 1 (`Mapping.siemens`): a pair's first device
     less its second, which is to be positive (`signed`). What a chip computes of it are the
