@@ -18,6 +18,6 @@ __all__ = [
     "relaxation_figure",
     "save_figure",
     "save_run_figures",
-    "words_table",
     "training_table",
+    "words_table",
 ]

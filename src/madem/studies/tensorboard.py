@@ -50,6 +50,6 @@ class Events:
     def _spared(self):
         try:
             yield
-        except Exception as error:  # noqa: BLE001 (whatever it is, training goes on)
+        except Exception as error:
             self._writer = None
             warnings.warn(f"TensorBoard events stop here: {error}", RuntimeWarning, stacklevel=3)

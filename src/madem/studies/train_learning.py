@@ -105,7 +105,12 @@ class CentredSettings(AbstractRuleSettings):
 
     def build(self) -> Centred:
         """See `AbstractRuleSettings.build`."""
-        return Centred(self.beta, self.free.build(), self.nudged.build(), _LOSSES[self.loss])
+        return Centred(
+            self.beta,
+            free=self.free.build(),
+            nudged=self.nudged.build(),
+            loss=_LOSSES[self.loss],
+        )
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,12 @@ class OneSidedSettings(AbstractRuleSettings):
 
     def build(self) -> OneSided:
         """See `AbstractRuleSettings.build`."""
-        return OneSided(self.beta, self.free.build(), self.nudged.build(), _LOSSES[self.loss])
+        return OneSided(
+            self.beta,
+            free=self.free.build(),
+            nudged=self.nudged.build(),
+            loss=_LOSSES[self.loss],
+        )
 
 
 @dataclass(frozen=True)
@@ -143,8 +153,13 @@ class ManyPointSettings(AbstractRuleSettings):
 
     def build(self) -> ManyPoint:
         """See `AbstractRuleSettings.build`."""
-        free, nudged = self.free.build(), self.nudged.build()
-        return ManyPoint(self.beta, free, nudged, self.points, _LOSSES[self.loss])
+        return ManyPoint(
+            self.beta,
+            free=self.free.build(),
+            nudged=self.nudged.build(),
+            points=self.points,
+            loss=_LOSSES[self.loss],
+        )
 
 
 @dataclass(frozen=True)
@@ -160,7 +175,9 @@ class ContrastiveHebbianSettings(AbstractRuleSettings):
 
     def build(self) -> ContrastiveHebbian:
         """See `AbstractRuleSettings.build`."""
-        return ContrastiveHebbian(self.free.build(), self.nudged.build(), _LOSSES[self.loss])
+        return ContrastiveHebbian(
+            free=self.free.build(), nudged=self.nudged.build(), loss=_LOSSES[self.loss]
+        )
 
 
 @dataclass(frozen=True)
@@ -178,8 +195,12 @@ class CoupledSettings(AbstractRuleSettings):
 
     def build(self) -> CoupledLearning:
         """See `AbstractRuleSettings.build`."""
-        free, nudged = self.free.build(), self.nudged.build()
-        return CoupledLearning(self.eta, free, nudged, _LOSSES[self.loss])
+        return CoupledLearning(
+            eta=self.eta,
+            free=self.free.build(),
+            nudged=self.nudged.build(),
+            loss=_LOSSES[self.loss],
+        )
 
 
 @dataclass(frozen=True)
@@ -198,7 +219,7 @@ class BackpropSettings(AbstractRuleSettings):
 
     def build(self) -> ModelBackprop:
         """See `AbstractRuleSettings.build`."""
-        return ModelBackprop(self.free.build(), self.steps, _LOSSES[self.loss])
+        return ModelBackprop(free=self.free.build(), steps=self.steps, loss=_LOSSES[self.loss])
 
 
 RULES: dict[str, type[AbstractRuleSettings]] = {

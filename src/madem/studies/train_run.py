@@ -88,8 +88,8 @@ class TrainRun:
         if self.study.config.training.tensorboard:
             events = Events(self.folder.path / "tensorboard", header["step"])
         spent, started = header["seconds"], time.perf_counter()
-        for state, noted in self.study.train(state):
-            entry = dict(noted)
+        for stretch in self.study.train(state):
+            entry = dict(stretch.entry)
             for name in ("pulses", "reads"):
                 entry[name] += header[name]
             entry["seconds"] = spent + time.perf_counter() - started
@@ -101,8 +101,8 @@ class TrainRun:
             if events is not None:
                 events.add(entry)
             if better:
-                self.folder.save_checkpoint(header, state, "best")
-            self.folder.save_checkpoint(header, state)
+                self.folder.save_checkpoint(header, stretch.state, "best")
+            self.folder.save_checkpoint(header, stretch.state)
             yield entry
         if events is not None:
             events.close()

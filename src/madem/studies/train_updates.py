@@ -126,7 +126,7 @@ _SCALINGS = {
     "rmsprop": optax.scale_by_rms,
 }
 _SCHEDULES = {
-    "constant": lambda rate, final, steps: optax.constant_schedule(rate),
+    "constant": lambda rate, _final, _steps: optax.constant_schedule(rate),
     "cosine": lambda rate, final, steps: optax.cosine_decay_schedule(rate, steps, final),
     "linear": lambda rate, final, steps: optax.linear_schedule(rate, final * rate, steps),
 }
