@@ -18,7 +18,9 @@ from madem._checks import InputError
 from madem.studies.run_folder import RunFolder
 from madem.studies.train import DivergedError
 from madem.studies.train_config import parse_config
+from madem.studies.train_learning import RULES
 from madem.studies.train_run import TrainRun
+from madem.studies.train_updates import UPDATES
 from processes_for_tests import Runner
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
@@ -143,7 +145,7 @@ def test_every_example_runs(example, tmp_path):
         (('"hopfield"', '"hopfeld"'), r"line 6: unknown network.kind 'hopfeld'; did you mean hopf"),
         (("rate = 0.2", 'rate = "fast"'), r"line 10: optimiser.rate = 'fast': give a number above"),
         (("rate = 0.2", "rate = nan"), r"line 10: optimiser.rate = nan: give a number above 0"),
-        (("hidden = [6]", "hidden = [0]"), r"line 7: network.hidden = \(0,\): give a list"),
+        (("hidden = [6]", "hidden = [0]"), r"line 7: network.hidden = \[0\]: give a list"),
         (("steps = 40", "steps = 40\nepochs = 2"), r"give either steps or epochs"),
         (("batch = 8", "batch = true"), r"training.batch = True: give a whole number from 1 up"),
         (("[data]", "[data"), "not valid TOML"),
@@ -154,6 +156,22 @@ def test_every_example_runs(example, tmp_path):
 def test_mistakes_in_a_configuration_are_named(change, message):
     with pytest.raises(InputError, match=message):
         parse_config(SMALL.replace(*change), "small.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "kinds"),
+    [("rule", RULES), ("update", UPDATES), ("optimiser", ("sgd", "momentum", "adam", "rmsprop"))],
+)
+def test_each_kind_builds_what_it_names(section, kinds):
+    with_devices = SMALL.replace("[optimiser]\nrate = 0.2", "")
+    built = set()
+    for kind in kinds:
+        text = with_devices + f'[{section}]\nkind = "{kind}"\n'
+        if section == "update" and kind != "digital":
+            text += '[chip]\nname = "ideal"\n'
+        settings = getattr(parse_config(text, "test"), section)
+        built.add(settings.build(10) if section == "optimiser" else settings.build())
+    assert len(built) == len(kinds)
 
 
 def nan_pixel(x, y):

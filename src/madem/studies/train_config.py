@@ -79,9 +79,9 @@ class EvaluationSettings:
 class TrainConfig:
     """A run of `madem train`; make one with `parse_config`."""
 
+    training: TrainingSettings
     data: AbstractData = kind_of(DATA)
     network: AbstractNetworkSettings = kind_of(NETWORKS)
-    training: TrainingSettings
     chip: ChipSettings = ChipSettings()
     rule: AbstractRuleSettings = kind_of(RULES, CentredSettings())
     update: AbstractUpdateSettings = kind_of(UPDATES, Digital())

@@ -106,7 +106,7 @@ class CentredSettings(AbstractRuleSettings):
     def build(self) -> Centred:
         """See `AbstractRuleSettings.build`."""
         return Centred(
-            self.beta,
+            beta=self.beta,
             free=self.free.build(),
             nudged=self.nudged.build(),
             loss=_LOSSES[self.loss],
@@ -129,7 +129,7 @@ class OneSidedSettings(AbstractRuleSettings):
     def build(self) -> OneSided:
         """See `AbstractRuleSettings.build`."""
         return OneSided(
-            self.beta,
+            beta=self.beta,
             free=self.free.build(),
             nudged=self.nudged.build(),
             loss=_LOSSES[self.loss],
@@ -154,7 +154,7 @@ class ManyPointSettings(AbstractRuleSettings):
     def build(self) -> ManyPoint:
         """See `AbstractRuleSettings.build`."""
         return ManyPoint(
-            self.beta,
+            beta=self.beta,
             free=self.free.build(),
             nudged=self.nudged.build(),
             points=self.points,
