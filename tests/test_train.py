@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -283,6 +285,7 @@ def test_a_failure_of_events_costs_no_metrics(small, tmp_path):
 
 SPREAD = """
 import sys
+import time
 from pathlib import Path
 import jax, numpy as np
 from madem.studies.train_run import TrainRun
@@ -329,3 +332,21 @@ def test_the_command_line_trains_and_resumes(small, tmp_path):
     wrong = madem("train", "small.toml", "--out", "other")
     assert wrong.returncode == 2
     assert "did you mean hidden?" in wrong.stderr
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_taken_up(small, tmp_path):
+    small.write_text(SMALL.replace("steps = 40", "steps = 1_000_000"))
+    madem = Runner(tmp_path, tmp_path / "cache")
+    process = madem.start("train", "small.toml", "--out", "run")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with: madem resume run" in err
+    run = TrainRun.open(tmp_path / "run")
+    header, _ = run.load()
+    assert next(run.train())["step"] == header["step"] + 10
