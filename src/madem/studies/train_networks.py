@@ -12,6 +12,8 @@ from madem.networks import (
     AssociativeMemory,
     Clipped,
     LayeredHopfield,
+    Linear,
+    ResistiveNetwork,
     Tanh,
 )
 from madem.studies._settings import ABOVE_0, NOT_BELOW_0, Check, checked, one_of
@@ -20,6 +22,7 @@ _ACTIVATIONS: dict[str, AbstractActivation] = {
     "tanh": Tanh(),
     "clipped": Clipped(-1.0, 1.0),
     "hard-sigmoid": Clipped(0.0, 1.0),
+    "linear": Linear(),
 }
 _ACTIVATION = one_of(*_ACTIVATIONS)
 _SIZES = Check(lambda sizes: all(size > 0 for size in sizes), "a list of whole numbers from 1 up")
@@ -49,7 +52,10 @@ class Hopfield(AbstractNetworkSettings):
     hidden: tuple[int, ...] = checked(_SIZES, (64,))
     """Neurons of each hidden layer; none for a network of one matrix."""
     activation: str = checked(_ACTIVATION, "tanh")
-    """Transfer function: `tanh`, `clipped` (to ±1) or `hard-sigmoid` (clipped to 0 and 1)."""
+    """Transfer function: `tanh`, `clipped` (to ±1), `hard-sigmoid` (clipped to 0 and 1), or
+    `linear`."""
+    readout: str | None = checked(_ACTIVATION, None)
+    """That of the outputs, if it is another."""
     weight_max: float = checked(ABOVE_0, 1.0)
     """Largest weight of either sign; digital weights have no bound."""
     first_weights: float = checked(NOT_BELOW_0, 0.05)
@@ -61,6 +67,7 @@ class Hopfield(AbstractNetworkSettings):
             sizes=(inputs, *self.hidden, outputs),
             mapping=Mapping(self.weight_max),
             activation=_ACTIVATIONS[self.activation],
+            readout=None if self.readout is None else _ACTIVATIONS[self.readout],
         )
 
 
@@ -96,9 +103,35 @@ class Associative(AbstractNetworkSettings):
         )
 
 
+@dataclass(frozen=True)
+class Resistive(AbstractNetworkSettings):
+    """Resistors, diodes and amplifiers (`ResistiveNetwork`)."""
+
+    hidden: tuple[int, ...] = checked(_SIZES, (64,))
+    """Neurons of each hidden layer."""
+    gains: tuple[float, ...] = (4.0, 25.0)
+    """Gain of the amplifiers of each layer, those of the outputs last."""
+    doubled: bool = False
+    """Whether an output is the difference between two nodes."""
+    weight_max: float = checked(ABOVE_0, 1.0)
+    """Largest conductance, in weights; digital weights have no bound."""
+    first_weights: float = checked(ABOVE_0, 0.1)
+    """Root mean square of the conductances before training, in weights."""
+
+    def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> ResistiveNetwork:
+        """See `AbstractNetworkSettings.build`. Raises `InputError` unless each layer has a gain."""
+        return ResistiveNetwork(
+            sizes=(inputs, *self.hidden, outputs),
+            mapping=Mapping(self.weight_max),
+            gains=self.gains,
+            doubled=self.doubled,
+        )
+
+
 NETWORKS: dict[str, type[AbstractNetworkSettings]] = {
     "hopfield": Hopfield,
     "associative": Associative,
+    "resistive": Resistive,
 }
 """Kinds of network by name."""
 
