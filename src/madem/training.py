@@ -98,12 +98,13 @@ def first_weights(
 ) -> Weights:
     """Small random weights, normal with standard deviation `spread`; 0 where no neurons meet.
 
-    Raises `InputError` if the network does not fit the chip.
+    They are positive where the network's are. Raises `InputError` if it does not fit the chip.
     """
     check_fit(network, limits)
 
     def drawn(pairs: Array, key: Key[Array, ""]) -> Array:
-        return jnp.where(pairs, spread * jax.random.normal(key, pairs.shape), 0.0)
+        normal = spread * jax.random.normal(key, pairs.shape)
+        return jnp.where(pairs, normal if network.signed else jnp.abs(normal), 0.0)
 
     pairs = network.pairs(limits)
     if isinstance(pairs, tuple):
@@ -165,6 +166,8 @@ def _step(
         learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=held
     )
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
+    if not learner.network.signed:
+        change, _ = optax.keep_params_nonnegative().update(change, optax.EmptyState(), weights)
     programmed = learner.programmer.apply(
         state.chip, state.memory, scaled(change, siemens), pulse_key
     )

@@ -36,7 +36,8 @@ class _Commands(UserDict[str, Any]):
 
 COMMANDS = _Commands(
     braille="madem.cli.braille",
-    resume="madem.cli.braille",
+    train="madem.cli.train",
+    resume="madem.cli.resume",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
     chip="madem.cli.chip",

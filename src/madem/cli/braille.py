@@ -1,4 +1,4 @@
-"""`madem braille`, `resume` and `recall`: the study of the nine names."""
+"""`madem braille` and `recall`: the study of the nine names."""
 
 import datetime as dt
 from pathlib import Path
@@ -74,8 +74,8 @@ def braille(
     _complete(run, as_json)
 
 
-def resume(run: _Run, as_json: Json = False) -> None:
-    """Take up a stopped run: the same numbers as if it had never stopped."""
+def resume_braille(run: Path, as_json: bool) -> None:
+    """Take up a run of `madem braille`."""
     opened = BrailleRun.open(run)
     summary = opened.folder.summary()
     if summary is None:
