@@ -277,7 +277,7 @@ def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
     server = Served(tmp_path, "--faults", faults)
     madem = Runner(tmp_path, tmp_path / "cache")
     run = tmp_path / "run"
-    arguments = ("--words", "ada,bob", "--hidden", "8", "--steps", "120", "--samples", "50")
+    arguments = ("--words", "ada,bob", "--hidden", "8", "--steps", "60", "--samples", "50")
     process = madem.start("braille", *arguments, "--chip", server.url, "--out", run)
     try:
         deadline = time.monotonic() + 120

@@ -8,7 +8,7 @@ import shlex
 import socket
 import subprocess
 import threading
-from typing import Any, BinaryIO, final
+from typing import Any, final
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -102,7 +102,7 @@ class SocketLink(AbstractWire):
         self.name = f"tcp://{host}:{port}"
         self._address, self._timeout = (host, port), timeout
         self._socket: socket.socket | None = None
-        self._stream: BinaryIO | None = None
+        self._stream: Any = None
 
     def close(self) -> None:
         """Hang up; see `AbstractLink`."""
@@ -110,6 +110,9 @@ class SocketLink(AbstractWire):
             if end is not None:
                 end.close()
         self._socket = self._stream = None
+
+    def __del__(self):
+        self.close()
 
     def _write(self, data: bytes) -> None:
         if self._socket is None:
