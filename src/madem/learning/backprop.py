@@ -72,6 +72,7 @@ class ModelBackprop(AbstractRule):
             output=output,
             cost=self.loss.cost(network.activation, output, targets),
             free=free,
+            nudged_sweeps=jnp.int32(0),
         )
 
 

@@ -8,7 +8,7 @@ import abc
 from typing import NamedTuple
 
 import equinox as eqx
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from madem._checks import InputError
 from madem.chips import AbstractChip, Limits
@@ -28,6 +28,8 @@ class Lesson(NamedTuple):
     """Cost of the free outputs."""
     free: Relaxed
     """How the free phase ended."""
+    nudged_sweeps: Int[Array, ""]
+    """Sweeps that each nudged phase took; 0 without any."""
 
 
 class AbstractRule(eqx.Module):
@@ -114,6 +116,7 @@ class AbstractDifferenceRule(AbstractRule):
             output=output,
             cost=self.loss.cost(network.activation, output, targets),
             free=phases.free,
+            nudged_sweeps=phases.nudged[0].sweeps,
         )
 
 
