@@ -43,14 +43,24 @@ class SealedChip(AbstractChip):
         self.limits = chip.limits
 
     def forward(
-        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch columns"]:
-        return self.inside[0].forward(first, voltages, key)
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        return self.inside[0].forward(first, voltages, key, columns=columns)
 
     def transposed(
-        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch rows"]:
-        return self.inside[0].transposed(first, voltages, key)
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        return self.inside[0].transposed(first, voltages, key, rows=rows)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

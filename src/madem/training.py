@@ -5,7 +5,7 @@ that was stopped and taken up again is the run that never stopped, bit for bit.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,15 +14,13 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from madem.chips import AbstractChip, Limits
+from madem.chips import AbstractChip, Limits, Weights
 from madem.data import Batch
 from madem.learning import (
     AbstractProgrammer,
     AbstractRule,
     Effort,
     Lesson,
-    PairMemory,
-    weights_of,
 )
 from madem.networks import AbstractNetwork, check_fit
 
@@ -45,7 +43,7 @@ class TrainingState(eqx.Module):
 
     chip: AbstractChip
     """The chip."""
-    memory: PairMemory
+    memory: PyTree
     """What the programmer remembers."""
     optimiser: PyTree[Array]
     """What the optimiser remembers."""
@@ -96,7 +94,7 @@ def begin(
     weights = first_weights(learner.network, chip.limits, spread, weight_key)
     pairs = learner.network.pairs(chip.limits)
     siemens = learner.network.mapping.siemens(chip)
-    programmed = learner.programmer.prepare(chip, siemens * weights, pairs, write_key)
+    programmed = learner.programmer.prepare(chip, scaled(weights, siemens), pairs, write_key)
     state = TrainingState(
         programmed.chip,
         programmed.memory,
@@ -108,14 +106,21 @@ def begin(
 
 def first_weights(
     network: AbstractNetwork, limits: Limits, spread: float, key: Key[Array, ""]
-) -> Float[Array, "arrays rows columns"]:
+) -> Weights:
     """Small random weights, normal with standard deviation `spread`; 0 where no neurons meet.
 
     Raises `InputError` if the network does not fit the chip.
     """
     check_fit(network, limits)
+
+    def drawn(pairs: Array, key: Key[Array, ""]) -> Array:
+        return jnp.where(pairs, spread * jax.random.normal(key, pairs.shape), 0.0)
+
     pairs = network.pairs(limits)
-    return jnp.where(pairs, spread * jax.random.normal(key, pairs.shape), 0.0)
+    if isinstance(pairs, tuple):
+        keys = jax.random.split(key, len(pairs))
+        return tuple(drawn(*each) for each in zip(pairs, keys, strict=True))
+    return drawn(pairs, key)
 
 
 @eqx.filter_jit
@@ -153,17 +158,22 @@ def _step(
     batch_key, rule_key, pulse_key = jax.random.split(jax.random.fold_in(key, state.step), 3)
     batch = batches(batch_key)
     siemens = learner.network.mapping.siemens(state.chip)
-    weights = state.memory.weights() / siemens
-    held = weights_of(state.memory.sensed) / siemens
+    weights, held = scaled(learner.programmer.known(state.chip, state.memory), 1 / siemens)
     lesson = learner.rule(
         learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=held
     )
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
-    change = jnp.asarray(change)
-    programmed = learner.programmer.apply(state.chip, state.memory, siemens * change, pulse_key)
+    programmed = learner.programmer.apply(
+        state.chip, state.memory, scaled(change, siemens), pulse_key
+    )
     record = note(lesson, batch.targets, programmed.effort)
     state = TrainingState(programmed.chip, programmed.memory, optimiser, state.step + 1)
     return state, record
+
+
+def scaled(weights: PyTree[Array], factor: float) -> Any:
+    """Weights of every array times a factor."""
+    return jax.tree.map(lambda leaf: factor * leaf, weights)
 
 
 def note(lesson: Lesson, targets: Float[Array, "batch outputs"], effort: Effort) -> Record:

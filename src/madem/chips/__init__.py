@@ -5,7 +5,7 @@ TOML file), `fabricate` makes a simulated chip of it, `Mapping` puts weights and
 its pairs and lines, `Tiles` a matrix on several arrays.
 """
 
-from madem.chips._base import AbstractChip, Limits
+from madem.chips._base import AbstractChip, Limits, Weights
 from madem.chips.description import (
     PRESETS,
     ArrayDescription,
@@ -19,6 +19,7 @@ from madem.chips.description import (
     load_chip,
     parse_chip,
 )
+from madem.chips.exact import ExactChip, exact_chip
 from madem.chips.mapping import Mapping
 from madem.chips.simulated import LineMismatch, SimulatedChip, fabricate
 from madem.chips.tiles import Tiles, lay_out
@@ -29,6 +30,7 @@ __all__ = [
     "ArrayDescription",
     "ChipDescription",
     "DeviceDescription",
+    "ExactChip",
     "Limits",
     "LineMismatch",
     "Mapping",
@@ -37,8 +39,10 @@ __all__ = [
     "SimulatedChip",
     "SpreadDescription",
     "Tiles",
+    "Weights",
     "WireDescription",
     "chip_text",
+    "exact_chip",
     "fabricate",
     "lay_out",
     "load_chip",

@@ -4,9 +4,13 @@ import abc
 from dataclasses import dataclass
 
 import equinox as eqx
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from madem.devices import PulseResponse
+
+Weights = PyTree[Float[Array, "..."]]
+"""A number for each pair of a chip: one array of shape (arrays, rows, columns), or a tuple with one
+of shape (rows, columns) for each array where they differ in size."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class Limits:
     """How far one pulse typically moves a device."""
     longest_train: int
     """Most pulses to a device in one call of `program`."""
+    sizes: tuple[tuple[int, int], ...] | None = None
+    """Word and bit lines of each array, where they differ; none are larger than the rest says."""
+
+    def size(self, array: int) -> tuple[int, int]:
+        """Word and bit lines of an array."""
+        return (self.rows, self.columns) if self.sizes is None else self.sizes[array]
 
     @property
     def g_range(self) -> float:
@@ -54,15 +64,33 @@ class AbstractChip(eqx.Module):
 
     @abc.abstractmethod
     def forward(
-        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch columns"]:
-        """Drive word lines (volt) and sense bit lines (ampere) of arrays from `first` on."""
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        """Drive word lines (volt) and sense bit lines (ampere) of arrays from `first` on.
+
+        Word lines beyond those given stay at 0 V. Only the first `columns` bit lines are sensed,
+        or all of them.
+        """
 
     @abc.abstractmethod
     def transposed(
-        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch rows"]:
-        """Drive bit lines (volt) and sense word lines (ampere) of arrays from `first` on."""
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        """Drive bit lines (volt) and sense word lines (ampere) of arrays from `first` on.
+
+        Bit lines beyond those given stay at 0 V. Only the first `rows` word lines are sensed, or
+        all of them.
+        """
 
     @abc.abstractmethod
     def program(

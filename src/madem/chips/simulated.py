@@ -26,8 +26,9 @@ class LineMismatch(eqx.Module):
     def apply(
         self, arrays: slice, currents: Float[Array, "driven batch lines"]
     ) -> Float[Array, "driven batch lines"]:
-        """Sensed currents of some arrays, ampere."""
-        return currents * self.gain[arrays, None] + self.offset[arrays, None]
+        """Sensed currents of the first lines of some arrays, ampere."""
+        sensed = currents.shape[-1]
+        return currents * self.gain[arrays, None, :sensed] + self.offset[arrays, None, :sensed]
 
 
 class SimulatedChip(AbstractChip):
@@ -60,23 +61,33 @@ class SimulatedChip(AbstractChip):
         return self.conductance[..., 0] - self.conductance[..., 1]
 
     def forward(
-        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch columns"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
         """Drive word lines and sense bit lines; see `AbstractChip.forward`."""
         arrays = slice(first, first + len(voltages))
         driven = self._drive(voltages)
         seen = self.weights() if self.wiring is None else self.wiring.forward
-        currents = bit_line_currents(driven, seen[arrays])
+        currents = bit_line_currents(driven, seen[arrays, : voltages.shape[-1], :columns])
         return self._sense(arrays, currents, driven, self.bit_lines, key)
 
     def transposed(
-        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch rows"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
         """Drive bit lines and sense word lines; see `AbstractChip.transposed`."""
         arrays = slice(first, first + len(voltages))
         driven = self._drive(voltages)
         seen = self.weights() if self.wiring is None else self.wiring.transposed
-        currents = word_line_currents(driven, seen[arrays])
+        currents = word_line_currents(driven, seen[arrays, :rows, : voltages.shape[-1]])
         return self._sense(arrays, currents, driven, self.word_lines, key)
 
     def _drive(

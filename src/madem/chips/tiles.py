@@ -13,8 +13,9 @@ from madem.chips._base import Limits
 class Tiles:
     """Consecutive arrays that hold one matrix, row of tiles by row of tiles.
 
-    The last tile of each row and of each column is filled in part; its idle lines stay at 0 V
-    and are not sensed. Each array converts its own currents: what the lines of a matrix receive
+    The last tile of each row and of each column is filled in part, and its idle lines stay at
+    0 V. Where one tile alone holds all rows or columns, only its lines in use are driven and
+    sensed. Each array converts its own currents: what the lines of a matrix receive
     from several arrays is added digitally, with the rounding and the clipping of each.
     """
 
@@ -38,6 +39,16 @@ class Tiles:
     def across(self) -> int:
         """Tiles along the columns."""
         return -(-self.columns // self.width)
+
+    @property
+    def word_lines(self) -> int:
+        """Word lines of each array that are driven or sensed."""
+        return min(self.rows, self.height)
+
+    @property
+    def bit_lines(self) -> int:
+        """Bit lines of each array that are driven or sensed."""
+        return min(self.columns, self.width)
 
     @property
     def count(self) -> int:
@@ -68,25 +79,25 @@ class Tiles:
 
     def to_word_lines(
         self, values: Float[Array, "batch rows"]
-    ) -> Float[Array, "tiles batch height"]:
+    ) -> Float[Array, "tiles batch word_lines"]:
         """Values at the word lines of each array; each row of tiles has the same ones."""
-        return jnp.repeat(_cut(values, self.down, self.height), self.across, axis=0)
+        return jnp.repeat(_cut(values, self.down, self.word_lines), self.across, axis=0)
 
     def to_bit_lines(
         self, values: Float[Array, "batch columns"]
-    ) -> Float[Array, "tiles batch width"]:
+    ) -> Float[Array, "tiles batch bit_lines"]:
         """Values at the bit lines of each array; each column of tiles has the same ones."""
-        return jnp.tile(_cut(values, self.across, self.width), (self.down, 1, 1))
+        return jnp.tile(_cut(values, self.across, self.bit_lines), (self.down, 1, 1))
 
     def from_bit_lines(
-        self, sensed: Float[Array, "tiles batch width"]
+        self, sensed: Float[Array, "tiles batch bit_lines"]
     ) -> Float[Array, "batch columns"]:
         """Sums over each column of tiles."""
         sums = sensed.reshape(self.down, self.across, *sensed.shape[1:]).sum(0)
         return _joined(sums)[:, : self.columns]
 
     def from_word_lines(
-        self, sensed: Float[Array, "tiles batch height"]
+        self, sensed: Float[Array, "tiles batch word_lines"]
     ) -> Float[Array, "batch rows"]:
         """Sums over each row of tiles."""
         sums = sensed.reshape(self.down, self.across, *sensed.shape[1:]).sum(1)
@@ -97,7 +108,7 @@ def lay_out(matrices: Sequence[tuple[int, int]], limits: Limits) -> tuple[Tiles,
     """Where matrices of these shapes (rows, columns) lie on a chip, one after the other."""
     laid, first = [], 0
     for rows, columns in matrices:
-        tiles = Tiles(first, rows, columns, limits.rows, limits.columns)
+        tiles = Tiles(first, rows, columns, *limits.size(min(first, limits.arrays - 1)))
         laid.append(tiles)
         first += tiles.count
     return tuple(laid)

@@ -29,7 +29,7 @@ class Events:
     reads: Mapping[ArrayRead, float] = field(default_factory=dict)
     """Products, by size and direction."""
     stages: float = 0
-    """Products that follow one another: arrays that are read at once make one stage."""
+    """Rounds of products that follow one another; arrays work at once in each."""
     vectors: float = 0
     """Vectors presented."""
     inputs: float = 0

@@ -5,7 +5,7 @@ shapes. So the count is that of the sweep that runs, whatever the network, and c
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -25,7 +25,7 @@ class Products:
     reads: Mapping[ArrayRead, int]
     """How many, by size and direction."""
     stages: int
-    """Of these, that follow one another."""
+    """Rounds that follow one another: an array makes one product at a time, several at once."""
 
     @property
     def macs(self) -> int:
@@ -63,14 +63,14 @@ def plan(network: AbstractNetwork, limits: Limits) -> Plan:
     rest = network.rest(1)
     key = jax.random.key(0)
     inputs = jnp.zeros((1, network.inputs))
-    drive = jax.eval_shape(lambda: network.drive(_Notes(limits, []), inputs, key))
+    nothing = jnp.zeros(jax.eval_shape(lambda: network.drive(_Notes(limits), inputs, key)).shape)
 
-    def sweep(chip: "_Notes") -> PyTree[Array]:
-        return network.sweep(chip, rest, jnp.zeros(drive.shape, drive.dtype), None, key)
+    def turn(layers: tuple[int, ...]) -> Callable[[_Notes], PyTree[Array]]:
+        return lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,))
 
     return Plan(
-        drive=_products(lambda chip: network.drive(chip, inputs, key), limits, used),
-        sweep=_products(sweep, limits, used),
+        drive=_products([lambda chip: network.drive(chip, inputs, key)], limits, used),
+        sweep=_products([turn(layers) for layers in network.turns], limits, used),
         neurons=sum(layer.size for layer in rest),
         inputs=network.inputs,
         outputs=network.outputs,
@@ -81,38 +81,56 @@ def plan(network: AbstractNetwork, limits: Limits) -> Plan:
 
 
 def _products(
-    asks: Callable[["_Notes"], PyTree[Array]], limits: Limits, used: Mapping[int, tuple[int, int]]
+    turns: Sequence[Callable[["_Notes"], PyTree[Array]]],
+    limits: Limits,
+    used: Mapping[int, tuple[int, int]],
 ) -> Products:
-    notes = _Notes(limits, [])
-    jax.eval_shape(lambda: asks(notes))
+    """Products of turns that follow one another; within a turn, arrays work at once."""
     reads: Counter[ArrayRead] = Counter()
-    for arrays, vectors, forward in notes.asked:
-        for array in arrays:
+    stages = 0
+    for turn in turns:
+        notes = _Notes(limits)
+        jax.eval_shape(lambda turn=turn, notes=notes: turn(notes))
+        busy: Counter[int] = Counter()
+        for array, vectors, forward in notes.asked:
             rows, columns = used[array]
             lines = (rows, columns) if forward else (columns, rows)
             reads[ArrayRead(*lines, forward)] += vectors
-    return Products(dict(reads), sum(vectors for _, vectors, _ in notes.asked))
+            busy[array] += vectors
+        stages += max(busy.values(), default=0)
+    return Products(dict(reads), stages)
 
 
 class _Notes(AbstractChip):
     """A chip that notes which arrays it is asked to read, and shows nothing."""
 
     limits: Limits = eqx.field(static=True)
-    asked: list[tuple[range, int, bool]] = eqx.field(static=True)
+    asked: list[tuple[int, int, bool]] = eqx.field(static=True, default_factory=list)
 
     def forward(
-        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch columns"]:
-        arrays, vectors, _ = voltages.shape
-        self.asked.append((range(first, first + arrays), vectors, True))
-        return jnp.zeros((arrays, vectors, self.limits.columns))
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        return self._noted(first, voltages, columns or self.limits.columns, True)
 
     def transposed(
-        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch rows"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        return self._noted(first, voltages, rows or self.limits.rows, False)
+
+    def _noted(self, first: int, voltages: Array, sensed: int, forward: bool) -> Array:
         arrays, vectors, _ = voltages.shape
-        self.asked.append((range(first, first + arrays), vectors, False))
-        return jnp.zeros((arrays, vectors, self.limits.rows))
+        self.asked.extend((first + n, vectors, forward) for n in range(arrays))
+        return jnp.zeros((arrays, vectors, sensed))
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

@@ -14,7 +14,7 @@ from madem.learning.calibration import (
 from madem.learning.clamping import ContrastiveHebbian, CoupledLearning
 from madem.learning.direct import DirectPulses
 from madem.learning.nudging import Centred, ManyPoint, OneSided
-from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
+from madem.learning.pair_memory import FirstWeights, Known, PairMemory, Programmed
 from madem.learning.phases import Phases, run_phases
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.rules import (
@@ -25,6 +25,7 @@ from madem.learning.rules import (
     mean_products,
 )
 from madem.learning.self_test import SelfTest, self_test
+from madem.learning.set_weights import SetWeights
 from madem.learning.symmetric_point import SymmetricPoints, find_symmetric_points
 from madem.learning.tiki_taka import TikiTaka
 from madem.learning.twin import Twin, Variation, exact_twin
@@ -52,6 +53,7 @@ __all__ = [
     "DirectPulses",
     "Effort",
     "FirstWeights",
+    "Known",
     "Lesson",
     "LineErrors",
     "ManyPoint",
@@ -63,6 +65,7 @@ __all__ = [
     "Phases",
     "Programmed",
     "SelfTest",
+    "SetWeights",
     "SymmetricPoints",
     "TikiTaka",
     "Twin",

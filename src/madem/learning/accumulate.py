@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from madem.chips import AbstractChip, Limits
-from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
+from madem.learning.pair_memory import FirstWeights, Known, PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import AbstractWriter, OnePulse
 from madem.learning.writing import weights_of
@@ -41,6 +41,10 @@ class AccumulateAndProgram(AbstractProgrammer):
     ) -> Programmed:
         """Test, and write by write-verify; see `AbstractProgrammer.prepare`."""
         return self.first(chip, weights, pairs, key)
+
+    def known(self, chip: AbstractChip, memory: PairMemory) -> Known:
+        """What was read, and the sums; see `AbstractProgrammer.known`."""
+        return memory.known()
 
     def apply(
         self,

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractChip
+from madem.chips import AbstractChip, Weights
 from madem.learning.rules import AbstractRule, Lesson
 from madem.learning.twin import Twin, exact_twin
 from madem.networks import AbstractLoss, AbstractNetwork, CrossEntropy
-from madem.relaxation import Sweeps
+from madem.relaxation import Relaxation
 
 _UNUSED = jax.random.key(0)  # a twin draws no noise
 
@@ -25,7 +25,7 @@ class ModelBackprop(AbstractRule):
     does not know, no training corrects (Yi et al. 2023, Fig. 1).
     """
 
-    free: Sweeps = eqx.field(static=True)
+    free: Relaxation = eqx.field(static=True)
     """How the chip relaxes."""
     steps: int = eqx.field(static=True, default=10)
     """Sweeps through which errors travel back; see `adjoint_gradient`."""
@@ -40,7 +40,7 @@ class ModelBackprop(AbstractRule):
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
         *,
-        weights: Float[Array, "arrays rows columns"] | None = None,
+        weights: Weights | None = None,
     ) -> Lesson:
         """Learn from a batch; see `AbstractRule`. Raises `InputError` without `weights`."""
         if weights is None:
@@ -70,7 +70,7 @@ class ModelBackprop(AbstractRule):
                 network, twin, self.loss, inputs, targets, free.state, self.steps
             ),
             output=output,
-            cost=self.loss.cost(network.activation, output, targets),
+            cost=self.loss.cost(network.output_activation, output, targets),
             free=free,
             nudged_sweeps=jnp.int32(0),
         )
@@ -106,7 +106,7 @@ def adjoint_gradient(
         return jax.lax.scan(sweep, state, None, length=steps)[0]
 
     def cost(state: tuple[Array, ...]) -> Array:
-        return jnp.mean(loss.cost(network.activation, network.output(state), targets))
+        return jnp.mean(loss.cost(network.output_activation, network.output(state), targets))
 
     _, back = jax.vjp(relaxed, jnp.zeros_like(twin.conductance))
     return back(jax.grad(cost)(state))[0]

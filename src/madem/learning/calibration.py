@@ -31,8 +31,8 @@ class LineErrors(eqx.Module):
         self, first: int, currents: Float[Array, "driven batch lines"]
     ) -> Float[Array, "driven batch lines"]:
         """Currents of arrays from `first` on as they would be sensed without errors, ampere."""
-        arrays = slice(first, first + len(currents))
-        return (currents - self.offset[arrays, None]) / self.gain[arrays, None]
+        arrays, lines = slice(first, first + len(currents)), currents.shape[-1]
+        return (currents - self.offset[arrays, None, :lines]) / self.gain[arrays, None, :lines]
 
 
 class CalibratedChip(AbstractChip):
@@ -51,16 +51,28 @@ class CalibratedChip(AbstractChip):
     """Geometry and ranges of the chip."""
 
     def forward(
-        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch columns"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
         """Sense the bit lines, corrected; see `AbstractChip.forward`."""
-        return self.bit_lines.undone(first, self.chip.forward(first, voltages, key))
+        currents = self.chip.forward(first, voltages, key, columns=columns)
+        return self.bit_lines.undone(first, currents)
 
     def transposed(
-        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch rows"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
         """Sense the word lines, corrected; see `AbstractChip.transposed`."""
-        return self.word_lines.undone(first, self.chip.transposed(first, voltages, key))
+        currents = self.chip.transposed(first, voltages, key, rows=rows)
+        return self.word_lines.undone(first, currents)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from madem.learning.rules import AbstractDifferenceRule, Contrast, require
 from madem.networks import AbstractLoss, AbstractNudge, Clamp, CrossEntropy
-from madem.relaxation import Sweeps
+from madem.relaxation import Relaxation
 
 
 class ContrastiveHebbian(AbstractDifferenceRule):
@@ -18,9 +18,9 @@ class ContrastiveHebbian(AbstractDifferenceRule):
     and follows it where feedback is weak (Xie and Seung), but can be far from it otherwise.
     """
 
-    free: Sweeps = eqx.field(static=True)
+    free: Relaxation = eqx.field(static=True)
     """How the free phase relaxes."""
-    nudged: Sweeps = eqx.field(static=True)
+    nudged: Relaxation = eqx.field(static=True)
     """How the clamped phase relaxes."""
     loss: AbstractLoss = CrossEntropy()
     """The cost that is reported; learning does not use it."""
@@ -50,9 +50,9 @@ class CoupledLearning(AbstractDifferenceRule):
 
     eta: float = eqx.field(static=True)
     """Share η of the way to the target, 0 < η ≤ 1."""
-    free: Sweeps = eqx.field(static=True)
+    free: Relaxation = eqx.field(static=True)
     """How the free phase relaxes."""
-    nudged: Sweeps = eqx.field(static=True)
+    nudged: Relaxation = eqx.field(static=True)
     """How the held phase relaxes."""
     loss: AbstractLoss = CrossEntropy()
     """The cost that is reported; learning does not use it."""

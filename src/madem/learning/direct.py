@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from madem.chips import AbstractChip, Limits
-from madem.learning.pair_memory import FirstWeights, PairMemory, Programmed
+from madem.learning.pair_memory import FirstWeights, Known, PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import reckon
 from madem.learning.writing import effort_of, pair_pulses, weights_of, whole_pulses
@@ -40,6 +40,10 @@ class DirectPulses(AbstractProgrammer):
     ) -> Programmed:
         """Test, and write by write-verify; see `AbstractProgrammer.prepare`."""
         return self.first(chip, weights, pairs, key)
+
+    def known(self, chip: AbstractChip, memory: PairMemory) -> Known:
+        """What was read, and the sums; see `AbstractProgrammer.known`."""
+        return memory.known()
 
     def apply(
         self,

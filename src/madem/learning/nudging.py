@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from madem.learning.rules import AbstractDifferenceRule, Contrast, require
 from madem.networks import AbstractLoss, AbstractNudge, CrossEntropy, Nudge
-from madem.relaxation import Sweeps
+from madem.relaxation import Relaxation
 
 
 class OneSided(AbstractDifferenceRule):
@@ -23,9 +23,9 @@ class OneSided(AbstractDifferenceRule):
 
     beta: float = eqx.field(static=True)
     """Nudging strength of either sign, 0 < |β| < 1."""
-    free: Sweeps = eqx.field(static=True)
+    free: Relaxation = eqx.field(static=True)
     """How the free phase relaxes."""
-    nudged: Sweeps = eqx.field(static=True)
+    nudged: Relaxation = eqx.field(static=True)
     """How the nudged phase relaxes."""
     loss: AbstractLoss = CrossEntropy()
     """What the nudge acts on."""
@@ -56,9 +56,9 @@ class Centred(AbstractDifferenceRule):
 
     beta: float = eqx.field(static=True)
     """Nudging strength, 0 < β < 1."""
-    free: Sweeps = eqx.field(static=True)
+    free: Relaxation = eqx.field(static=True)
     """How the free phase relaxes."""
-    nudged: Sweeps = eqx.field(static=True)
+    nudged: Relaxation = eqx.field(static=True)
     """How the nudged phases relax."""
     loss: AbstractLoss = CrossEntropy()
     """What the nudge acts on."""
@@ -90,9 +90,9 @@ class ManyPoint(AbstractDifferenceRule):
 
     beta: float = eqx.field(static=True)
     """Largest nudging strength, 0 < β < 1."""
-    free: Sweeps = eqx.field(static=True)
+    free: Relaxation = eqx.field(static=True)
     """How the free phase relaxes."""
-    nudged: Sweeps = eqx.field(static=True)
+    nudged: Relaxation = eqx.field(static=True)
     """How the nudged phases relax."""
     points: int = eqx.field(static=True, default=4)
     """Nudged phases N, an even number from 2 to 8."""

@@ -6,11 +6,20 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from madem.chips import AbstractChip, Limits
+from madem.chips import AbstractChip, Limits, Weights
 from madem.learning.self_test import self_test
 from madem.learning.writing import Effort, read_devices, weights_of, write_pairs
+
+
+class Known(NamedTuple):
+    """What a controller knows of the weights, siemens, signed."""
+
+    wanted: Weights
+    """Where they should stand by now, written or not."""
+    held: Weights
+    """Where they were last seen."""
 
 
 class PairMemory(eqx.Module):
@@ -28,6 +37,10 @@ class PairMemory(eqx.Module):
     def weights(self) -> Float[Array, "arrays rows columns"]:
         """Signed conductances, written or pending, siemens."""
         return weights_of(self.sensed) + self.pending
+
+    def known(self) -> Known:
+        """Weights wanted, and weights last seen."""
+        return Known(self.weights(), weights_of(self.sensed))
 
     def wanting(
         self, limits: Limits, change: Float[Array, "arrays rows columns"]
@@ -58,8 +71,8 @@ class Programmed(NamedTuple):
 
     chip: AbstractChip
     """The chip, as it is now."""
-    memory: PairMemory
-    """What the programmer remembers."""
+    memory: PyTree
+    """What the programmer remembers; nothing of weights that are numbers."""
     effort: Effort
     """What it took."""
 

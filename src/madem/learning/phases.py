@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip
 from madem.networks import AbstractNetwork, AbstractNudge
-from madem.relaxation import Relaxed, Sweeps
+from madem.relaxation import Relaxation, Relaxed
 
 
 class Phases(NamedTuple):
@@ -27,8 +27,8 @@ def run_phases(
     inputs: Float[Array, "batch inputs"],
     nudges: Callable[[Float[Array, "batch outputs"]], tuple[AbstractNudge, ...]],
     *,
-    free: Sweeps,
-    nudged: Sweeps,
+    free: Relaxation,
+    nudged: Relaxation,
     key: Key[Array, ""],
 ) -> Phases:
     """Relax free from rest, then with each nudge from where the free phase ended.

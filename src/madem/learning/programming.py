@@ -3,10 +3,10 @@
 import abc
 
 import equinox as eqx
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Key, PyTree
 
-from madem.chips import AbstractChip, Limits
-from madem.learning.pair_memory import PairMemory, Programmed
+from madem.chips import AbstractChip, Limits, Weights
+from madem.learning.pair_memory import Known, Programmed
 
 
 class AbstractProgrammer(eqx.Module):
@@ -20,18 +20,22 @@ class AbstractProgrammer(eqx.Module):
     def prepare(
         self,
         chip: AbstractChip,
-        weights: Float[Array, "arrays rows columns"],
-        pairs: Bool[Array, "arrays rows columns"],
+        weights: Weights,
+        pairs: PyTree[Bool[Array, "..."]],
         key: Key[Array, ""],
     ) -> Programmed:
         """Bring `pairs` to first `weights` (siemens, signed), whatever the chip held before."""
 
     @abc.abstractmethod
+    def known(self, chip: AbstractChip, memory: PyTree) -> Known:
+        """What is known of the weights."""
+
+    @abc.abstractmethod
     def apply(
         self,
         chip: AbstractChip,
-        memory: PairMemory,
-        change: Float[Array, "arrays rows columns"],
+        memory: PyTree,
+        change: Weights,
         key: Key[Array, ""],
     ) -> Programmed:
         """Change the weights by `change` (siemens)."""

@@ -8,19 +8,20 @@ import abc
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float, Int, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractChip, Limits
+from madem.chips import AbstractChip, Limits, Weights
 from madem.learning.phases import run_phases
 from madem.networks import AbstractLoss, AbstractNetwork, AbstractNudge
-from madem.relaxation import Relaxed, Sweeps
+from madem.relaxation import Relaxation, Relaxed
 
 
 class Lesson(NamedTuple):
     """What a rule learned from one batch."""
 
-    gradient: Float[Array, "arrays rows columns"]
+    gradient: Weights
     """Estimate of ∂C/∂W of each weight, mean over the batch; 0 where no neurons meet."""
     output: Float[Array, "batch outputs"]
     """Activities of the outputs, free."""
@@ -47,7 +48,7 @@ class AbstractRule(eqx.Module):
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
         *,
-        weights: Float[Array, "arrays rows columns"] | None = None,
+        weights: Weights | None = None,
     ) -> Lesson:
         """Learn from a batch; `weights` are the controller's record, for rules that need it."""
 
@@ -66,9 +67,9 @@ class Contrast(NamedTuple):
 class AbstractDifferenceRule(AbstractRule):
     """A rule that weighs the products of a free and of nudged phases; concrete ones say how."""
 
-    free: eqx.AbstractVar[Sweeps]
+    free: eqx.AbstractVar[Relaxation]
     """How the free phase relaxes."""
-    nudged: eqx.AbstractVar[Sweeps]
+    nudged: eqx.AbstractVar[Relaxation]
     """How the nudged phases relax, from where the free one ended."""
 
     @abc.abstractmethod
@@ -90,7 +91,7 @@ class AbstractDifferenceRule(AbstractRule):
         targets: Float[Array, "batch outputs"],
         key: Key[Array, ""],
         *,
-        weights: Float[Array, "arrays rows columns"] | None = None,
+        weights: Weights | None = None,
     ) -> Lesson:
         """Learn from a batch, by what is sensed alone."""
         phases = run_phases(
@@ -104,17 +105,20 @@ class AbstractDifferenceRule(AbstractRule):
         )
         contrast = self.contrast
         weighed = [
-            weight * mean_products(network, chip.limits, inputs, phase.state)
+            (weight / contrast.scale, mean_products(network, chip.limits, inputs, phase.state))
             for weight, phase in zip(
                 (contrast.free, *contrast.nudged), (phases.free, *phases.nudged), strict=True
             )
             if weight != 0
         ]
+        shares, products = zip(*weighed, strict=True)
         output = network.output(phases.free.state)
         return Lesson(
-            gradient=sum(weighed[1:], weighed[0]) / contrast.scale,
+            gradient=jax.tree.map(
+                lambda *each: sum(s * p for s, p in zip(shares, each, strict=True)), *products
+            ),
             output=output,
-            cost=self.loss.cost(network.activation, output, targets),
+            cost=self.loss.cost(network.output_activation, output, targets),
             free=phases.free,
             nudged_sweeps=phases.nudged[0].sweeps,
         )
@@ -125,10 +129,10 @@ def mean_products(
     limits: Limits,
     inputs: Float[Array, "batch inputs"],
     state: tuple[Float[Array, "batch _"], ...],
-) -> Float[Array, "arrays rows columns"]:
+) -> Weights:
     """Mean over the batch of the product of the activities at the two lines of each pair."""
     lines = network.lines(inputs, state)
-    return network.on_arrays([rows.T @ columns / len(rows) for rows, columns in lines], limits)
+    return network.on_arrays([rows.T @ columns / len(inputs) for rows, columns in lines], limits)
 
 
 def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:

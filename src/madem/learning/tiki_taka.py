@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from madem._checks import InputError
 from madem.chips import AbstractChip, Limits
 from madem.learning.accumulate import AccumulateAndProgram
-from madem.learning.pair_memory import PairMemory, Programmed
+from madem.learning.pair_memory import Known, PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.self_test import self_test
 from madem.learning.symmetric_point import find_symmetric_points
@@ -77,6 +77,10 @@ class TikiTaka(AbstractProgrammer):
             pending=slow.memory.pending,
         )
         return Programmed(points.chip, memory, slow.effort + tested.effort + points.effort)
+
+    def known(self, chip: AbstractChip, memory: PairMemory) -> Known:
+        """What was read, and the sums; see `AbstractProgrammer.known`."""
+        return memory.known()
 
     def apply(
         self,

@@ -30,20 +30,30 @@ class Twin(AbstractChip):
     """Geometry and ranges of the chip that it stands for."""
 
     def forward(
-        self, first: int, voltages: Float[Array, "driven batch rows"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch columns"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
         """Product from word to bit lines, without noise or rounding."""
         arrays = slice(first, first + len(voltages))
-        currents = bit_line_currents(voltages, self.conductance[arrays])
-        return self.bit_lines.apply(arrays, currents)
+        held = self.conductance[arrays, : voltages.shape[-1], :columns]
+        return self.bit_lines.apply(arrays, bit_line_currents(voltages, held))
 
     def transposed(
-        self, first: int, voltages: Float[Array, "driven batch columns"], key: Key[Array, ""]
-    ) -> Float[Array, "driven batch rows"]:
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
         """Product from bit to word lines, without noise or rounding."""
         arrays = slice(first, first + len(voltages))
-        currents = word_line_currents(voltages, self.conductance[arrays])
-        return self.word_lines.apply(arrays, currents)
+        held = self.conductance[arrays, :rows, : voltages.shape[-1]]
+        return self.word_lines.apply(arrays, word_line_currents(voltages, held))
 
     def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
         """Raise `InputError`: there is nothing to pulse."""

@@ -1,7 +1,7 @@
 """Networks: neurons coupled by a chip's arrays, and the energy that they minimise."""
 
 from madem.networks._base import AbstractNetwork, check_fit
-from madem.networks.activations import AbstractActivation, Tanh
+from madem.networks.activations import AbstractActivation, Clipped, Linear, Tanh
 from madem.networks.associative import AssociativeMemory
 from madem.networks.hopfield import LayeredHopfield
 from madem.networks.losses import (
@@ -20,8 +20,10 @@ __all__ = [
     "AbstractNudge",
     "AssociativeMemory",
     "Clamp",
+    "Clipped",
     "CrossEntropy",
     "LayeredHopfield",
+    "Linear",
     "Nudge",
     "SquaredError",
     "Tanh",

@@ -4,9 +4,10 @@ import abc
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
 from madem._checks import InputError
 from madem.chips import AbstractChip, Limits, Mapping, Tiles, lay_out
@@ -35,7 +36,7 @@ class AbstractNetwork(eqx.Module):
         """Where each matrix lies on a chip."""
         return lay_out(self.matrices, limits)
 
-    def pairs(self, limits: Limits) -> Bool[Array, "arrays rows columns"]:
+    def pairs(self, limits: Limits) -> PyTree[Bool[Array, "..."]]:
         """Pairs of a chip that hold a weight or a bias of this network."""
         matrices = [np.ones(shape, bool) for shape in self.matrices]
         for matrix, row, column in self.unused:
@@ -44,8 +45,10 @@ class AbstractNetwork(eqx.Module):
 
     def on_arrays(
         self, matrices: Sequence[Shaped[Array, "_ _"]], limits: Limits
-    ) -> Shaped[Array, "arrays rows columns"]:
-        """Values for each weight where the chip has them; 0 where it has no weight."""
+    ) -> PyTree[Shaped[Array, "..."]]:
+        """Values for each weight where the chip has them, as `Weights`; 0 where it has none."""
+        if limits.sizes is not None:
+            return tuple(matrices)
         split = [
             tiles.split(matrix) for tiles, matrix in zip(self.tiles(limits), matrices, strict=True)
         ]
@@ -67,6 +70,11 @@ class AbstractNetwork(eqx.Module):
     def outputs(self) -> int:
         """Width of the output."""
 
+    @property
+    @abc.abstractmethod
+    def output_activation(self) -> AbstractActivation:
+        """Transfer function of the output neurons."""
+
     @abc.abstractmethod
     def rest(self, batch: int) -> tuple[Array, ...]:
         """State before anything is applied."""
@@ -77,7 +85,23 @@ class AbstractNetwork(eqx.Module):
     ) -> Float[Array, "batch driven"]:
         """Current that the input drives: constant during relaxation, so sensed once and held."""
 
+    @property
     @abc.abstractmethod
+    def turns(self) -> tuple[tuple[int, ...], ...]:
+        """Layers that a sweep updates together, turn by turn: none of a turn sees another."""
+
+    @abc.abstractmethod
+    def updated(
+        self,
+        chip: AbstractChip,
+        state: tuple[Array, ...],
+        layer: int,
+        drive: Float[Array, "batch driven"],
+        nudge: AbstractNudge | None,
+        key: Key[Array, ""],
+    ) -> Array:
+        """Activities of one layer at the minimum of the energy, given those of the others."""
+
     def sweep(
         self,
         chip: AbstractChip,
@@ -85,12 +109,20 @@ class AbstractNetwork(eqx.Module):
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
         key: Key[Array, ""],
+        turns: tuple[tuple[int, ...], ...] | None = None,
     ) -> tuple[Array, ...]:
-        """Update every neuron once, layer by layer.
+        """Update every neuron once, turn by turn; by the network's own `turns` unless given.
 
-        Each layer moves to the minimum of the energy given the others, so on exact, symmetric
-        products the energy never rises, nudged with |β| < 1 or not.
+        By its own turns each layer moves to the minimum of the energy given the others, so on
+        exact, symmetric products the energy never rises, nudged with |β| < 1 or not.
         """
+        for turn in self.turns if turns is None else turns:
+            fresh = {
+                k: self.updated(chip, state, k, drive, nudge, jax.random.fold_in(key, k))
+                for k in turn
+            }
+            state = tuple(fresh.get(k, layer) for k, layer in enumerate(state))
+        return state
 
     @abc.abstractmethod
     def energy(

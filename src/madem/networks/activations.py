@@ -59,6 +59,53 @@ class Tanh(AbstractActivation):
         return _xlogy(p, p) - _xlogy(p, q) + _xlogy(1 - p, 1 - p) - _xlogy(1 - p, 1 - q)
 
 
+class Clipped(AbstractActivation):
+    """The current itself, cut to a range: the "hard sigmoid" of most published codes.
+
+    A neuron at the edge of the range feels no nudge (see above); it is here to compare with them.
+    """
+
+    low: float = eqx.field(static=True, default=0.0)
+    """Lowest activity, not above 0."""
+    high: float = eqx.field(static=True, default=1.0)
+    """Highest activity, not below 0."""
+
+    def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Cut to the range."""
+        return jnp.clip(current, self.low, self.high)
+
+    def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """½ s²."""
+        return 0.5 * activity**2
+
+    def divergence(
+        self, target: Float[Array, "*shape"], activity: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """½ (t − s)²."""
+        return 0.5 * (target - activity) ** 2
+
+
+class Linear(AbstractActivation):
+    """The current itself, whatever it is: for outputs that nothing is applied to in return.
+
+    A chip clips what it applies at its largest read voltage, activity ±1.
+    """
+
+    def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The current."""
+        return current
+
+    def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """½ s²."""
+        return 0.5 * activity**2
+
+    def divergence(
+        self, target: Float[Array, "*shape"], activity: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """½ (t − s)²."""
+        return 0.5 * (target - activity) ** 2
+
+
 def _xlogy(x: Array, y: Array) -> Array:
     """X·ln y, and 0 where x is 0."""
     present = x > 0

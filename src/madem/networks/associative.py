@@ -55,6 +55,11 @@ class AssociativeMemory(AbstractNetwork):
         """Width of the output."""
         return self.visible
 
+    @property
+    def output_activation(self) -> AbstractActivation:
+        """That of all neurons."""
+        return self.activation
+
     def rest(self, batch: int) -> tuple[Array, ...]:
         """All activities at zero, hidden first."""
         return (jnp.zeros((batch, self.hidden)), jnp.zeros((batch, self.visible)))
@@ -65,24 +70,28 @@ class AssociativeMemory(AbstractNetwork):
         """Field of the input on the visible neurons; no product of the chip is needed."""
         return self.field * inputs
 
-    def sweep(
+    @property
+    def turns(self) -> tuple[tuple[int, ...], ...]:
+        """The visible neurons, then the hidden ones."""
+        return ((1,), (0,))
+
+    def updated(
         self,
         chip: AbstractChip,
         state: tuple[Array, ...],
+        layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
         key: Key[Array, ""],
-    ) -> tuple[Array, ...]:
-        """Update the visible neurons, then the hidden ones; see `AbstractNetwork.sweep`."""
+    ) -> Array:
+        """Activities of one layer, given the other's; see `AbstractNetwork.updated`."""
         hidden, visible = state
-        visible_key, hidden_key = jax.random.split(key)
-        current = drive + self._into_visible(chip, with_bias(hidden), visible_key)
+        if layer == 0:
+            return self.activation(self._into_hidden(chip, visible, key))
+        current = drive + self._into_visible(chip, with_bias(hidden), key)
         if nudge is None:
-            visible = self.activation(current)
-        else:
-            visible = nudge.settle(self.activation, current, visible)
-        hidden = self.activation(self._into_hidden(chip, visible, hidden_key))
-        return (hidden, visible)
+            return self.activation(current)
+        return nudge.settle(self.activation, current, visible)
 
     def energy(
         self,

@@ -31,6 +31,8 @@ class LayeredHopfield(AbstractNetwork):
     """Scales between activities and volts, weights and siemens."""
     activation: AbstractActivation = Tanh()
     """Transfer function of the neurons."""
+    readout: AbstractActivation | None = None
+    """That of the output neurons, if it is another."""
 
     @property
     def matrices(self) -> tuple[tuple[int, int], ...]:
@@ -54,6 +56,11 @@ class LayeredHopfield(AbstractNetwork):
         """Width of the output."""
         return self.sizes[-1]
 
+    @property
+    def output_activation(self) -> AbstractActivation:
+        """Transfer function of the output neurons."""
+        return self.activation if self.readout is None else self.readout
+
     def rest(self, batch: int) -> tuple[Array, ...]:
         """All activities at zero."""
         return tuple(jnp.zeros((batch, size)) for size in self.sizes[1:])
@@ -64,29 +71,32 @@ class LayeredHopfield(AbstractNetwork):
         """Current into the first layer, its bias included."""
         return self.mapping.forward(chip, self.tiles(chip.limits)[0], with_bias(inputs), key)
 
-    def sweep(
+    @property
+    def turns(self) -> tuple[tuple[int, ...], ...]:
+        """The odd layers, then the even ones."""
+        layers = range(len(self.sizes) - 1)
+        return tuple(turn for turn in (tuple(layers[::2]), tuple(layers[1::2])) if turn)
+
+    def updated(
         self,
         chip: AbstractChip,
         state: tuple[Array, ...],
+        layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
         key: Key[Array, ""],
-    ) -> tuple[Array, ...]:
-        """Update the odd layers, then the even ones; see `AbstractNetwork.sweep`."""
-        tiles = self.tiles(chip.limits)
-        layers = list(state)
-        last = len(layers) - 1
-        for k in (*range(0, last + 1, 2), *range(1, last + 1, 2)):
-            below_key, above_key = jax.random.split(jax.random.fold_in(key, k))
-            current = drive if k == 0 else self._from_below(chip, layers, k, below_key)
-            if k < last:
-                sensed = self.mapping.transposed(chip, tiles[k + 1], layers[k + 1], above_key)
-                current += sensed[:, :-1]  # the last word line holds biases: no neuron listens
-            if k == last and nudge is not None:
-                layers[k] = nudge.settle(self.activation, current, layers[k])
-            else:
-                layers[k] = self.activation(current)
-        return tuple(layers)
+    ) -> Array:
+        """Activities of one layer, given its neighbours'; see `AbstractNetwork.updated`."""
+        below_key, above_key = jax.random.split(key)
+        current = drive if layer == 0 else self._from_below(chip, state, layer, below_key)
+        if layer == len(state) - 1:
+            if nudge is None:
+                return self.output_activation(current)
+            return nudge.settle(self.output_activation, current, state[layer])
+        tiles = self.tiles(chip.limits)[layer + 1]
+        # The last word line holds biases: no neuron listens.
+        above = self.mapping.transposed(chip, tiles, state[layer + 1], above_key)[:, :-1]
+        return self.activation(current + above)
 
     def energy(
         self,
@@ -97,7 +107,7 @@ class LayeredHopfield(AbstractNetwork):
         key: Key[Array, ""],
     ) -> Float[Array, " batch"]:
         """Energy of a state, the nudge included."""
-        total = nudged_potential(self.activation, state[-1], nudge)
+        total = nudged_potential(self.output_activation, state[-1], nudge)
         for hidden in state[:-1]:
             total += jnp.sum(self.activation.potential(hidden), -1)
         for k, layer in enumerate(state):

@@ -1,5 +1,19 @@
-"""Relaxation: how a network reaches its minimum of energy."""
+"""Relaxation: how a network on a chip reaches the minimum of its energy."""
 
-from madem.relaxation.sweeps import NotConvergedError, Relaxed, Sweeps, energy_per_sweep
+from madem._checks import NotConvergedError
+from madem.relaxation.accelerated import Accelerated
+from madem.relaxation.relaxed import Relaxed
+from madem.relaxation.sweeps import Order, Sweeps, energy_per_sweep
 
-__all__ = ["NotConvergedError", "Relaxed", "Sweeps", "energy_per_sweep"]
+Relaxation = Sweeps | Accelerated
+"""Ways to relax, with one signature."""
+
+__all__ = [
+    "Accelerated",
+    "NotConvergedError",
+    "Order",
+    "Relaxation",
+    "Relaxed",
+    "Sweeps",
+    "energy_per_sweep",
+]

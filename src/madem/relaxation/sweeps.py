@@ -1,39 +1,29 @@
 """Relaxation by sweeps: every layer in turn moves to its minimum, until nothing moves."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
-from madem._checks import InputError, NotConvergedError
+from madem._checks import InputError
 from madem.chips import AbstractChip
 from madem.networks import AbstractNetwork, AbstractNudge
+from madem.relaxation.relaxed import Relaxed
+
+Order = Literal["alternating", "one by one", "synchronous"]
+"""Who is updated when: layers that do not see each other together, as the network says (on a
+layered one the odd layers, then the even ones); each layer after the other; or all at once, from
+the same old state, which descends no energy and may never settle."""
 
 
-class Relaxed(NamedTuple):
-    """Where a relaxation ended, and how."""
-
-    state: tuple[Float[Array, "batch _"], ...]
-    """Activities of each layer, averaged over the last sweeps where they had not settled."""
-    residual: Float[Array, " batch"]
-    """Largest change of any activity of each sample in the last sweep."""
-    sweeps: Int[Array, ""]
-    """Sweeps made."""
-    converged: Bool[Array, " batch"]
-    """Whether each residual came down to the tolerance."""
-
-    def require(self) -> tuple[Float[Array, "batch _"], ...]:
-        """Return the state; outside jit only. Raises `NotConvergedError` with the figures."""
-        if not bool(self.converged.all()):
-            raise NotConvergedError(
-                f"relaxation did not converge: after {int(self.sweeps)} sweeps the activities of "
-                f"{int((~self.converged).sum())} of {len(self.converged)} samples still move by up "
-                f"to {float(self.residual.max()):.2g} a sweep; allow more sweeps, a larger "
-                "tolerance (read noise sets a floor), or lower the weights"
-            )
-        return self.state
+def turns_of(network: AbstractNetwork, order: Order) -> tuple[tuple[int, ...], ...]:
+    """Layers to update in each turn of a sweep."""
+    if order == "alternating":
+        return network.turns
+    layers = sorted(layer for turn in network.turns for layer in turn)
+    return tuple((layer,) for layer in layers) if order == "one by one" else (tuple(layers),)
 
 
 @dataclass(frozen=True)
@@ -53,6 +43,8 @@ class Sweeps:
     noise: float = 0.0
     """Standard deviation of what is added to every activity after each sweep: noise of the
     neurons themselves, beside that of the chip's reads."""
+    order: Order = "alternating"
+    """Who is updated when."""
 
     def __post_init__(self):
         if not 1 <= self.average <= self.limit:
@@ -65,6 +57,10 @@ class Sweeps:
                 f"Sweeps: noise is {self.noise}; give a standard deviation of an activity, from 0 "
                 "to below 1"
             )
+        if self.order not in get_args(Order):
+            raise InputError(
+                f"Sweeps: order is {self.order!r}; give one of {', '.join(get_args(Order))}"
+            )
 
     def __call__(
         self,
@@ -76,6 +72,7 @@ class Sweeps:
         key: Key[Array, ""],
     ) -> Relaxed:
         """Relax `state` under a constant drive, nudged or free."""
+        turns = turns_of(network, self.order)
 
         def unsettled(carry):
             _, _, residual, sweeps = carry
@@ -84,7 +81,7 @@ class Sweeps:
         def sweep(carry):
             state, total, _, sweeps = carry
             sweep_key = jax.random.fold_in(key, sweeps)
-            new = network.sweep(chip, state, drive, nudge, sweep_key)
+            new = network.sweep(chip, state, drive, nudge, sweep_key, turns)
             if self.noise > 0:
                 # A first split of `sweep_key` is no key that a sweep folds out of it.
                 new = _noisy(new, self.noise, jax.random.split(sweep_key)[0])

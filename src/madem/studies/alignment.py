@@ -143,4 +143,4 @@ def _cost(
     target: Array,
 ) -> Array:
     output = network.output(unravel(flat))
-    return loss.cost(network.activation, output, target[None])[0]
+    return loss.cost(network.output_activation, output, target[None])[0]

@@ -1,0 +1,95 @@
+"""Weights as numbers: what a network is without hardware, the yardstick for all chips."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from madem._checks import InputError
+from madem.chips._base import AbstractChip, Limits
+from madem.circuits import bit_line_currents, word_line_currents
+from madem.devices import PulseResponse
+
+
+class ExactChip(AbstractChip):
+    """A chip that is a calculation, each matrix on an array of its own size.
+
+    Make one with `exact_chip`. Volts are activities and siemens are weights, of any value. It has
+    no devices: its weights are set, not pulsed, and whoever asks it for pulses or readings gets
+    an `InputError`.
+    """
+
+    weights: tuple[Float[Array, "_ _"], ...]
+    """Weights of each array."""
+    limits: Limits = eqx.field(static=True)
+    """Geometry; its pulses move nothing."""
+
+    def forward(
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        """Product with the weights of one array; see `AbstractChip.forward`."""
+        held = self._of(first, voltages)[: voltages.shape[-1], :columns]
+        return bit_line_currents(voltages[0], held)[None]
+
+    def transposed(
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        """Product with the transposed weights of one array; see `AbstractChip.transposed`."""
+        held = self._of(first, voltages)[:rows, : voltages.shape[-1]]
+        return word_line_currents(voltages[0], held)[None]
+
+    def _of(self, first: int, voltages: Float[Array, "driven batch lines"]) -> Array:
+        if len(voltages) != 1:
+            raise InputError(
+                f"{len(voltages)} arrays are driven at once and those of an exact chip differ in "
+                "size; drive one at a time"
+            )
+        return self.weights[first]
+
+    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to pulse."""
+        _no_devices()
+
+    def verify(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to read."""
+        _no_devices()
+
+    def read(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to read."""
+        _no_devices()
+
+
+def exact_chip(weights: Sequence[Float[Array, "_ _"]], weight_max: float) -> ExactChip:
+    """Make a chip that holds `weights`, of a network whose `Mapping` has this `weight_max`."""
+    sizes = tuple((one.shape[0], one.shape[1]) for one in weights)
+    rows, columns = (max(lines) for lines in zip(*sizes, strict=True))
+    limits = Limits(
+        arrays=len(sizes),
+        rows=rows,
+        columns=columns,
+        v_read=1.0,
+        g_min=0.0,
+        g_max=weight_max,
+        response=PulseResponse(0.0, weight_max, (0.0, 0.0), (0.0, 0.0)),
+        longest_train=0,
+        sizes=sizes,
+    )
+    return ExactChip(weights=tuple(weights), limits=limits)
+
+
+def _no_devices() -> NoReturn:
+    raise InputError(
+        "an exact chip has no devices to pulse or to read; train it with SetWeights, or take a "
+        "chip with devices"
+    )
