@@ -127,3 +127,40 @@ def _relaxing(plan: Plan, vectors: float, sweeps: float, phases: float) -> Event
             link_bytes=vectors * plan.inputs,  # one byte each
         )
     )
+
+
+def predicted_counts(
+    plan: Plan,
+    *,
+    steps: int,
+    batch: int,
+    free_sweeps: int,
+    nudged_sweeps: int,
+    nudges: int,
+    weighed: int,
+    pulsed: float,
+    lines: int,
+    rounds: int = 1,
+) -> Counts:
+    """Counts of training before it runs, each relaxation at its limit of sweeps.
+
+    `weighed` of the phases enter the change of the weights; a share `pulsed` of the pairs gets one
+    pulse and one reading in a step, half of the pulses SET, on arrays of `lines` word lines.
+    """
+    vectors = steps * batch
+    kind = round(pulsed * plan.pairs / 2)
+    slots = steps * int(line_slots(np.array([kind]), lines, rounds)[0])
+    return Counts(
+        steps=steps,
+        vectors=vectors,
+        free_sweeps=vectors * free_sweeps,
+        nudged_sweeps=vectors * nudges * nudged_sweeps,
+        nudged_phases=vectors * nudges,
+        weighed_phases=vectors * weighed,
+        sets=steps * kind,
+        resets=steps * kind,
+        set_slots=slots,
+        reset_slots=slots,
+        reads=2 * steps * kind,
+        read_slots=2 * slots,
+    )
