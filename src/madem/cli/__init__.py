@@ -36,6 +36,7 @@ COMMANDS = _Commands(
     resume="madem.cli.braille",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
+    cost="madem.cli.cost",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",
 )

@@ -206,7 +206,7 @@ def _relaxing(plan: Plan, sweeps: float, batch: float) -> tuple[Kernel, ...]:
 
 
 def _sweeps(plan: Plan, sweeps: float, batch: float) -> tuple[Kernel, ...]:
+    if not plan.sweep.stages:  # one layer alone: its drive is all there is
+        return ()
     weights = plan.sweep.macs / plan.sweep.stages
-    return (
-        Kernel(sweeps * plan.sweep.stages, batch * weights, weights, 2 * batch * plan.neurons),
-    )
+    return (Kernel(sweeps * plan.sweep.stages, batch * weights, weights, 2 * batch * plan.neurons),)

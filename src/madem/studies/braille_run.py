@@ -16,6 +16,7 @@ import madem
 from madem._checks import InputError
 from madem._files import replacing
 from madem.chips import load_chip, parse_chip
+from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.recall import RecallScores, measure_recall
@@ -41,8 +42,14 @@ class BrailleRun:
         folder = RunFolder.create(path, {"study": "braille", "braille": config.table()}, chip)
         run = cls(folder, study)
         started = time.perf_counter()
-        state, effort = study.begin()
-        header = {"step": 0, **effort, "seconds": time.perf_counter() - started}
+        state, counts = study.begin()
+        header = {
+            "step": 0,
+            "pulses": counts.sets + counts.resets,
+            "reads": counts.reads,
+            "seconds": time.perf_counter() - started,
+            "counts": counts.table(),
+        }
         folder.first_reading.parent.mkdir()
         with replacing(folder.first_reading) as file:
             np.save(file, run.read(state))
@@ -61,7 +68,7 @@ class BrailleRun:
         return cls(folder, BrailleStudy(config, load_chip(folder.chip_path())))
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
-        """Header (`step`, `pulses`, `reads`, `seconds`) and state of the last checkpoint."""
+        """Header (`step`, `pulses`, `reads`, `seconds`, `counts`) and state of the last checkpoint."""
         return self.folder.load_checkpoint(self._like)
 
     @functools.cached_property
@@ -77,13 +84,19 @@ class BrailleRun:
         """
         header, state = self.load()
         self.folder.keep_metrics_until(header["step"])
-        pulses, reads, seconds = header["pulses"], header["reads"], header["seconds"]
+        counts = Counts.from_table(header.get("counts", {}), str(self.folder.path))
+        seconds = header["seconds"]
         started = time.perf_counter()
         for progress in self.study.train(state):
-            pulses += progress.entry["pulses"]
-            reads += progress.entry["reads"]
+            counts += progress.counts
             spent = seconds + time.perf_counter() - started
-            entry = {**progress.entry, "pulses": pulses, "reads": reads, "seconds": spent}
+            entry = {
+                **progress.entry,
+                "pulses": counts.sets + counts.resets,
+                "reads": counts.reads,
+                "seconds": spent,
+                "counts": counts.table(),
+            }
             self.folder.add_metrics(entry)
             totals = {name: entry[name] for name in header}
             self.folder.save_checkpoint(totals, progress.state)
@@ -97,8 +110,8 @@ class BrailleRun:
             study.recall, state.chip, study.dots, study.config.samples, study.test_key
         )
 
-    def finish(self, scores: RecallScores) -> dict[str, Any]:
-        """Write the result, and return it."""
+    def finish(self, scores: RecallScores, cost: dict[str, Any]) -> dict[str, Any]:
+        """Write the result, what it cost included, and return it."""
         header, _ = self.load()
         config = self.study.config
         summary = {
@@ -114,6 +127,7 @@ class BrailleRun:
             "programming": config.programming,
             "words": list(config.words),
             "seed": config.seed,
+            "cost": cost,
             "run": str(self.folder.path),
             "madem": madem.__version__,
         }
