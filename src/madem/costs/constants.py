@@ -138,7 +138,7 @@ def _constant(name: str, entry: dict[str, Any], kind: Kind, node: float, at: _Pl
     own = _node(entry["node"], at("node")) if "node" in entry else node
     for number in (value, low, high):
         _check_size(number, kind, own, at("value"))
-    shown = tuple(map(str, (entry["value"], *ends)))
+    shown = (str(entry["value"]), str(ends[0]), str(ends[1]))
     return Constant(name, value, low, high, own, source, str(entry.get("note", "")), shown)
 
 
@@ -159,8 +159,9 @@ def _check_size(value: float, kind: Kind, node: float, where: str) -> None:
     typical = kind.typical_at(node)
     if max(value / typical, typical / value) > _ABSURD:
         raise InputError(
-            f"{where}: {value:.3g} ({kind.unit}) is more than 6 orders of magnitude off {typical:.3g}, "
-            f"which is typical at {1e9 * node:g} nm; mend the value, its unit or its node"
+            f"{where}: {value:.3g} ({kind.unit}) is more than 6 orders of magnitude off "
+            f"{typical:.3g}, which is typical at {1e9 * node:g} nm; mend the value, its unit or "
+            "its node"
         )
 
 

@@ -33,7 +33,7 @@ def measure_cpu(
     matrix = random.standard_normal((rows, columns), np.float32)
     before, started, number = _microjoules(counter), time.perf_counter(), 0
     while (spent := time.perf_counter() - started) < seconds:
-        vectors @ matrix
+        np.matmul(vectors, matrix)
         number += 1
     after = _microjoules(counter)
     rate = number * batch * rows * columns / spent

@@ -43,6 +43,8 @@ class Computer:
     """Short name."""
     label: str
     """What reports call it."""
+    data_centre: bool
+    """Whether it stands where cooling and the like draw power too."""
     constants: Mapping[str, Constant]
     """By name, each of `KINDS`."""
 
@@ -97,7 +99,8 @@ def parse_computers(text: str, where: str) -> dict[str, Computer]:
         if missing:
             raise InputError(f"{where}: {name} lacks {', '.join(missing)}")
         own = {kind: constants[f"{name}.{kind}"] for kind in KINDS}
-        found[name] = Computer(name, str(entry.get("label", name)), own)
+        in_centre = bool(entry.get("data_centre", False))
+        found[name] = Computer(name, str(entry.get("label", name)), in_centre, own)
     return found
 
 

@@ -41,7 +41,7 @@ class Work:
     """Sweeps of the free phase."""
     nudged_sweeps: int = 6
     """Sweeps of each of two nudged phases."""
-    pulsed: float = 0.002
+    pulsed: float = 0.05
     """Share of the pairs that a step pulses."""
     training: bool = True
     """One step of training, or the free phase alone of one vector."""

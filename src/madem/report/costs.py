@@ -22,28 +22,27 @@ def cost_table(found: dict[str, Any]) -> Table:
     """What training and one inference take, on the chip and on the computer."""
     table = Table(
         title=f"Cost, {found['scenario']} against {found['against']}",
-        caption=f"90 % bands in brackets; electricity of {found['grid']} ({found['year']}); "
-        "a computer's carbon and money with its data centre's overhead",
+        caption="× is the computer's over the chip's; brackets hold 90 % of what the constants' "
+        "ranges allow",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("")
-    for name in ("energy", "time", "CO₂e", "money", "× energy", "× time"):
+    table.add_column("", no_wrap=True)
+    for name in ("energy", "time", "× energy", "× time"):
         table.add_column(name, justify="right", no_wrap=True)
     for what in ("training", "inference"):
         chip = found[what]
-        table.add_row(
-            f"{what}, chip", f"{si(chip['joules'], 'J')} {_band(chip['joules_band'], 'J')}",
-            si(chip["seconds"], "s"), si(1000 * chip["kg_co2e"], "g"), si(chip["usd"], "$"), "", "",
-        )  # fmt: skip
+        energy = f"{si(chip['joules'], 'J')} {_band(chip['joules_band'], 'J')}"
+        table.add_row(what, energy, si(chip["seconds"], "s"), "", "")
         for name in _BASELINES:
             digital = chip["digital"][name]
             table.add_row(
-                f"  {name}", si(digital["joules"], "J"), si(digital["seconds"], "s"),
-                si(1000 * digital["kg_co2e"], "g"), si(digital["usd"], "$"),
-                f"{digital['energy_ratio']:.3g} {_band(digital['energy_ratio_band'])}",
-                f"{digital['time_ratio']:.3g}",
-            )  # fmt: skip
+                f"  {name}",
+                si(digital["joules"], "J"),
+                si(digital["seconds"], "s"),
+                f"{digital['energy_ratio']:.2g} {_band(digital['energy_ratio_band'])}",
+                f"{digital['time_ratio']:.2g}",
+            )
     return table
 
 
@@ -52,11 +51,16 @@ def cost_lines(found: dict[str, Any]) -> list[str]:
     training, inference, writes = found["training"], found["inference"], found["writes"]
     largest = sorted(training["terms"].items(), key=lambda term: -term[1])[:3]
     share = ", ".join(f"{name} {100 * x / training['joules']:.0f} %" for name, x in largest)
+    digital = training["digital"]["backprop"]
     lines = [
+        f"training emits {si(1000 * training['kg_co2e'], 'g')} CO₂e for {si(training['usd'], '$')} "
+        f"of electricity ({found['grid']}, {found['year']}); backpropagation on the computer, "
+        f"cooling included, {si(1000 * digital['kg_co2e'], 'g')} for "
+        f"{si(digital['usd'], '$')}",
         f"largest terms of training: {share}; mean conductance {1e6 * found['conductance']:.3g} µS",
         f"a CR2032 lasts for {training['per_coin_cell']:,.3g} such trainings or "
-        f"{inference['per_coin_cell']:,.3g} inferences, {training['days_on_coin_cell']:.3g} days of "
-        f"training without a pause (1 Wh: {training['days_on_watt_hour']:.3g} days)",
+        f"{inference['per_coin_cell']:,.3g} inferences, {training['days_on_coin_cell']:.3g} days "
+        f"of training without a pause (1 Wh: {training['days_on_watt_hour']:.3g} days)",
     ]
     if writes["runs"]:
         lines.append(

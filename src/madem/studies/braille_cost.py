@@ -18,7 +18,7 @@ from madem.training import TrainingState
 
 
 def job_of_run(run: BrailleRun) -> Job:
-    """What a run has counted so far, on its chip as it is now. Raises `InputError` before step 1."""
+    """What a run has counted, on its chip as it is now. Raises `InputError` before step 1."""
     header, state = run.load()
     counts = Counts.from_table(header.get("counts", {}), str(run.folder.path))
     if not counts.vectors:

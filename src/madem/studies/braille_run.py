@@ -68,7 +68,7 @@ class BrailleRun:
         return cls(folder, BrailleStudy(config, load_chip(folder.chip_path())))
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
-        """Header (`step`, `pulses`, `reads`, `seconds`, `counts`) and state of the last checkpoint."""
+        """State of the last checkpoint, and its header: `step`, and what was counted so far."""
         return self.folder.load_checkpoint(self._like)
 
     @functools.cached_property

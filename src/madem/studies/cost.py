@@ -174,7 +174,7 @@ def _digital(task: Task, events: Events, job: Job, prices: Prices) -> dict[str, 
 
     compared = band(ratio, constants)
     analog = sum(seconds(events, job.arrays, scenario.values(), scenario.conversion).values())
-    drawn_from_grid = total * grid.pue.value
+    drawn_from_grid = total * (grid.pue.value if computer.data_centre else 1.0)
     return {
         "joules": total,
         "terms": terms,

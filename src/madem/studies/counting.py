@@ -14,9 +14,9 @@ from madem.learning import (
 from madem.learning.rules import AbstractDifferenceRule
 from madem.training import Learner, Record
 
-PULSED = 0.002
-"""Share of the pairs that a step pulses: an assumption, of the order of what the nine names take
-on `taox-64` (0.0016; `madem cost` of a run has its own)."""
+PULSED = 0.05
+"""Share of the pairs that a step pulses: an assumption, what the nine names take on `taox-64`
+(seed 0: 763,435 pulses to 7,683 pairs in 2,000 steps)."""
 
 
 def counts_of(record: Record, steps: int, learner: Learner, limits: Limits) -> Counts:
@@ -64,8 +64,10 @@ def counts_before(effort: Effort) -> Counts:
 def counts_ahead(
     learner: Learner, plan: Plan, limits: Limits, steps: int, batch: int, pulsed: float = PULSED
 ) -> Counts:
-    """Counts of training before it runs: all but pulses and reads are exact if every relaxation
-    goes to its limit, as it does with a tolerance of 0, and else the most there can be.
+    """Counts of training before it runs.
+
+    All but pulses and reads are exact if every relaxation goes to its limit, as it does with a
+    tolerance of 0, and else the most there can be.
     """
     rule = _difference_rule(learner)
     return predicted_counts(
