@@ -46,6 +46,7 @@ from madem.costs import (
 from madem.costs.constants import Constant
 from madem.costs.events import COUNTED
 from madem.networks import AssociativeMemory, LayeredHopfield
+from madem.report.costs import constants_pages, si
 
 MAPPING = Mapping(0.5)
 INTEGRATED = load_scenario("integrated-28nm")
@@ -142,9 +143,14 @@ def test_one_network_by_hand():
     assert sum(spent.values()) == pytest.approx(time, rel=0.01)
     page = (Path(__file__).parent.parent / "docs/costs.md").read_text(encoding="utf-8")
     for value in hand.values():
-        assert f"{1e12 * value:.3g} pJ" in page
-    assert f"**{1e9 * sum(hand.values()):.3g} nJ**" in page
+        assert f"| {si(value, 'J')} |" in page
+    assert f"**{si(sum(hand.values()), 'J')}**" in page
     assert f"**{1e6 * time:.3g} µs**" in page
+
+
+def test_the_docs_show_the_constants_that_are_used():
+    page = (Path(__file__).parent.parent / "docs/costs.md").read_text(encoding="utf-8")
+    assert page.endswith(constants_pages() + "\n")
 
 
 def fj_per_mac(rows, columns, conductance, bits, **changed):

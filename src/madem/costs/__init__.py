@@ -17,6 +17,7 @@ from madem.costs.counts import (
 )
 from madem.costs.cpu import MeasuredCpu, measure_cpu
 from madem.costs.digital import (
+    COMPUTER_MEANINGS,
     Computer,
     Kernel,
     Task,
@@ -44,10 +45,12 @@ from madem.costs.scaling import (
     square_plan,
     time_ratio,
 )
-from madem.costs.scenario import SCENARIOS, Scenario, load_scenario, parse_scenario
+from madem.costs.scenario import MEANINGS, SCENARIOS, Scenario, load_scenario, parse_scenario
 from madem.costs.uncertainty import Band, Swing, band, draws, tornado
 
 __all__ = [
+    "COMPUTER_MEANINGS",
+    "MEANINGS",
     "SCENARIOS",
     "ArrayRead",
     "Arrays",

@@ -34,6 +34,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every constant that a digital computer must give."""
 
+COMPUTER_MEANINGS = {name: kind.meaning for name, kind in KINDS.items()}
+"""What each constant is, in words."""
+
 
 @dataclass(frozen=True)
 class Computer:

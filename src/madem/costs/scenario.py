@@ -50,6 +50,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every constant that a scenario must give."""
 
+MEANINGS = {name: kind.meaning for name, kind in KINDS.items()}
+"""What each constant is, in words."""
+
 
 @dataclass(frozen=True)
 class Scenario:

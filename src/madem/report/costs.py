@@ -8,7 +8,22 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
-from madem.costs import Computer, Scenario, Swing, Work, energy_ratio, scaled
+from madem.costs import (
+    COMPUTER_MEANINGS,
+    MEANINGS,
+    SCENARIOS,
+    Computer,
+    Constant,
+    Scenario,
+    Swing,
+    Work,
+    computers,
+    energy_ratio,
+    grid,
+    grids,
+    load_scenario,
+    scaled,
+)
 
 _COLOURS = ("#2563eb", "#0891b2", "#7c3aed", "#d97706", "#dc2626", "#16a34a", "#1f2937", "#9ca3af")
 _SMALL = 8
@@ -121,7 +136,7 @@ def scaling_figure(scenarios: Sequence[Scenario], computer: Computer, work: Work
     axis.set_ylabel(f"energy of {computer.label} over the chip's", fontsize=_SMALL)
     what = "training" if work.training else "inference"
     axis.set_title(f"{what}, batches of {work.batch}", fontsize=_SMALL + 1)
-    axis.legend(frameon=False, fontsize=_SMALL - 1)
+    axis.legend(frameon=False, fontsize=_SMALL - 1, loc="center left", bbox_to_anchor=(1, 0.5))
     _plain(axis)
     return figure
 
@@ -144,14 +159,33 @@ def tornado_figure(swings: Sequence[Swing], best: float) -> Figure:
     return figure
 
 
-def constants_markdown(constants: Sequence[tuple[Any, str, str]]) -> str:
-    """Constants, each with its meaning and the name it goes by, as a table for the docs."""
+def constants_pages() -> str:
+    """All constants as tables for the docs, one for each file."""
+    scenarios = [load_scenario(name) for name in SCENARIOS]
+    pages = [
+        f"### Scenario `{scenario.name}`: numbers at {scenario.conversion}\n"
+        + _constants([(one, MEANINGS[name]) for name, one in scenario.constants.items()])
+        for scenario in scenarios
+    ]
+    for one in computers().values():
+        rows = [(constant, COMPUTER_MEANINGS[name]) for name, constant in one.constants.items()]
+        pages.append(f"### {one.label}\n{_constants(rows)}")
+    electricity = [(one.carbon, f"{one.label}, {one.year}") for one in grids().values()]
+    world = grid("world")
+    shared = [(world.price, "price"), (world.pue, "PUE"), (world.coin_cell, "CR2032")]
+    pages.append(f"### Electricity\n{_constants(electricity + shared)}")
+    return "\n\n".join(pages)
+
+
+def _constants(rows: Sequence[tuple[Constant, str]]) -> str:
     lines = ["| constant | meaning | value | range | node | source |", "|---|---|---|---|---|---|"]
-    for constant, name, meaning in constants:
+    for constant, meaning in rows:
         value, low, high = constant.shown
         source = constant.source + (f" ({constant.note})" if constant.note else "")
         node = f"{1e9 * constant.node:g} nm"
-        lines.append(f"| `{name}` | {meaning} | {value} | {low} – {high} | {node} | {source} |")
+        lines.append(
+            f"| `{constant.name}` | {meaning} | {value} | {low} – {high} | {node} | {source} |"
+        )
     return "\n".join(lines)
 
 
