@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Key
 from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping
 from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
+from madem.networks._stage import Stage
 from madem.networks.activations import AbstractActivation, Tanh
 from madem.networks.losses import AbstractNudge
-from madem.networks._stage import Stage
 from madem.networks.pooling import AveragePooling, Pooling
 
 

@@ -96,12 +96,17 @@ class ContinuousTime:
     ) -> Settled:
         """Relax, and find when: how long until activities stay `within` this of their end.
 
-        It relaxes twice, so that no path is stored. Where it ends is known to the tolerance, and
-        so the time to about tolerance/within of τ.
+        It relaxes twice, so that no path is stored. If the network as a whole settles with a time
+        constant of nτ, its end is known to n·tolerance, and the time to n²·tolerance/within of τ.
         """
+        if not within > self.tolerance:
+            raise InputError(
+                f"ContinuousTime: within is {within}, and the end is known to {self.tolerance} at "
+                "best; give a larger distance, or a smaller tolerance"
+            )
         relaxed = self(network, chip, state, drive, nudge, key)
         distances = _diffrax().SaveAt(
-            t0=True, steps=True, fn=lambda time, state, args: _apart(state, relaxed.state)
+            t0=True, steps=True, fn=lambda _time, state, _: _apart(state, relaxed.state)
         )
         path = self._path(_flow(network, chip, drive, nudge, key), state, distances)
         seconds = self.tau * _last_crossing(path.ts, path.ys, within)
@@ -111,11 +116,11 @@ class ContinuousTime:
         """Solution of Diffrax until all samples have settled, its times in units of τ."""
         diffrax = _diffrax()
 
-        def settled(time: Array, state: State, *args: Any, **more: Any) -> Array:
+        def settled(_time: Array, state: State, *_: Any, **__: Any) -> Array:
             return jnp.max(_largest(flow(state))) <= self.tolerance
 
         return diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda time, state, args: flow(state)),
+            diffrax.ODETerm(lambda _time, state, _: flow(state)),
             diffrax.Tsit5(),
             t0=0.0,
             t1=self.limit / self.tau,
