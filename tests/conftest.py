@@ -1,9 +1,11 @@
 """Strict numerics for every test, and the settings of Hypothesis."""
 
+import gc
 import signal
 
 import hypothesis
 import jax
+import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -13,3 +15,11 @@ hypothesis.settings.load_profile("madem")
 # Begun in the background, a process ignores Ctrl-C, and so would those that tests start and stop.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled():
+    """Each compiled function maps memory; a worker that kept all would pass the kernel's limit."""
+    yield
+    jax.clear_caches()
+    gc.collect()
