@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import platformdirs
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from peers import environment, run_peer, timed
 
 from circuits_for_tests import superlu
 from madem.circuits import Wires, netlist, sensed_currents, solve, transfer
@@ -118,26 +119,18 @@ class Growth(NamedTuple):
 
 
 def peer_python() -> Path:
-    """Install badcrossbar, without its plotting, and return its Python."""
-    folder = Path(platformdirs.user_cache_dir("madem-benchmarks"))
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "--no-deps", "badcrossbar==1.1.0"], check=True)
-        subprocess.run([*pip, "numpy", "scipy", "pathvalidate", "sigfig"], check=True)
-    return python
+    """Python with badcrossbar, without its plotting."""
+    return environment(
+        "badcrossbar",
+        ("--no-deps", "badcrossbar==1.1.0"),
+        ("numpy", "scipy", "pathvalidate", "sigfig"),
+    )
 
 
 def peer(script: str, g: np.ndarray, v: np.ndarray, repeats: int, *more: str):
     """Seconds, and currents in ampere, of a peer in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
-        np.savez(given, g=g, v=v)
-        command = [peer_python(), "-c", script, given, found, str(repeats), *more]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with np.load(found) as data:
-            return float(data["seconds"]), data["currents"]
+    found = run_peer(peer_python(), script, {"g": g, "v": v}, str(repeats), *more)
+    return float(found["seconds"]), found["currents"]
 
 
 def ngspice(g: np.ndarray, v: np.ndarray) -> tuple[float, np.ndarray]:
@@ -150,17 +143,6 @@ def ngspice(g: np.ndarray, v: np.ndarray) -> tuple[float, np.ndarray]:
         run = subprocess.run(command, check=True, capture_output=True, text=True)
         seconds = time.perf_counter() - start
     return seconds, sensed_currents(run.stdout)[None]
-
-
-def timed(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Seconds of the fastest run, and its result."""
-    best = np.inf
-    result = None
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = call()
-        best = min(best, time.perf_counter() - start)
-    return best, result
 
 
 def on_each(call: Callable[[np.ndarray], Any], arrays: list[np.ndarray]) -> float:

@@ -30,14 +30,19 @@ def run_peer(
 ) -> dict[str, np.ndarray]:
     """Run a script on arrays in a process of its own, and return the arrays that it saves.
 
-    It finds them in the file sys.argv[1], and saves to sys.argv[2].
+    It finds them in the file sys.argv[1], and saves to sys.argv[2]. What it prints is shown only
+    if it fails, with a `RuntimeError`.
     """
     with tempfile.TemporaryDirectory() as folder:
         asked, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
         np.savez(asked, **given)
         command = [python, "-c", script, asked, found, *more]
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | limits)
+        ended = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=os.environ | limits
+        )
+        if ended.returncode:
+            raise RuntimeError(f"{python} failed:\n{ended.stderr}")
         with np.load(found) as data:
             return dict(data)
 

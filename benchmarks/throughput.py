@@ -182,7 +182,7 @@ def first_weights(network: LayeredHopfield, x: Array, y: Array) -> tuple[Array, 
     state, _ = training.begin(way, chip, 0.03, jax.random.key(0))
     batches = Batches(x.reshape(-1, 100, SIZES[0]), y.reshape(-1, 100, SIZES[-1]))
     state, _ = training.train(way, state, batches, jnp.int32(600), jax.random.key(1), most=600)
-    return state.chip.weights
+    return state.chip.conductance
 
 
 def one_step(way: training.Learner, weights: tuple[Array, ...], x: Array, y: Array):
@@ -190,7 +190,7 @@ def one_step(way: training.Learner, weights: tuple[Array, ...], x: Array, y: Arr
     state = beginning(way, weights)
     batches = Batches(x[None], y[None])
     state, _ = training.train(way, state, batches, jnp.int32(1), jax.random.key(0), most=1)
-    return state.chip.weights
+    return state.chip.conductance
 
 
 def beginning(way: training.Learner, weights: tuple[Array, ...]) -> training.TrainingState:

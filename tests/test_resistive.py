@@ -177,13 +177,13 @@ def test_one_training_step_is_that_of_the_reference(network):
     rule = Centred(beta=beta, free=relax, nudged=relax, loss=SquaredError())
     learner = training.Learner(network, rule, optax.sgd(rate), SetWeights())
     chip = on_chip(network, conductances)
-    state = training.TrainingState(chip, None, optax.sgd(rate).init(chip.weights), jnp.int32(0))
+    state = training.TrainingState(chip, None, optax.sgd(rate).init(chip.conductance), jnp.int32(0))
     inputs, targets = (jnp.asarray(one, jnp.float32) for one in (inputs, targets))
     batch = training.Batch(inputs, targets, jnp.zeros(BATCH, jnp.int32))
     state, _ = training.train(learner, state, lambda key: batch, jnp.int32(1), KEY, most=1)
     scale = max(np.abs(rate * s).max() for s in slopes)
     assert scale > 1e-3
-    for found, wanted in zip(state.chip.weights, expected, strict=True):
+    for found, wanted in zip(state.chip.conductance, expected, strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-4 * scale + 1e-6)
 
 
@@ -214,7 +214,7 @@ def test_co_content_never_rises(seed, beta):
     conductances, inputs, targets = problem(DOUBLED, seed)
     start = np.random.default_rng(seed).uniform(0, 1, (BATCH, sum(DOUBLED.nodes)))
     energies, first, last = _descent(
-        tuple(on_chip(DOUBLED, conductances).weights),
+        tuple(on_chip(DOUBLED, conductances).conductance),
         *(jnp.asarray(one, jnp.float32) for one in (inputs, targets, beta, start)),
     )
     size = float(jnp.abs(energies).max())
@@ -311,7 +311,7 @@ def test_digits_are_learned():
     state, _ = training.begin(learner, blank, 0.1, jax.random.key(0))
     batches = label_batches(train, 32, 0.9)
     state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)
-    assert all((one >= 0).all() for one in state.chip.weights)
+    assert all((one >= 0).all() for one in state.chip.conductance)
     drive = network.drive(state.chip, jnp.asarray(test.x), KEY)
     rest = network.rest(len(test.x))
     settled = Sweeps(30, 1e-4)(network, state.chip, rest, drive, None, KEY).require()

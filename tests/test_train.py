@@ -295,7 +295,7 @@ for name in sys.argv[1:]:
     run = TrainRun.create(Path(name + "-run"), Path(name + ".toml"))
     for _ in run.train():
         pass
-    runs.append(run.load()[1].chip.weights)
+    runs.append(run.load()[1].chip.conductance)
 for one, eight in zip(*runs, strict=True):
     assert np.abs(one).max() > 0.2
     np.testing.assert_allclose(one, eight, rtol=0, atol=1e-5)

@@ -19,13 +19,14 @@ from madem.chips.description import (
     load_chip,
     parse_chip,
 )
-from madem.chips.exact import ExactChip, exact_chip
+from madem.chips.exact import AbstractCalculation, ExactChip, exact_chip
 from madem.chips.mapping import Mapping
 from madem.chips.simulated import LineMismatch, SimulatedChip, fabricate
 from madem.chips.tiles import Tiles, lay_out
 
 __all__ = [
     "PRESETS",
+    "AbstractCalculation",
     "AbstractChip",
     "ArrayDescription",
     "ChipDescription",

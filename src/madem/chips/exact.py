@@ -1,5 +1,6 @@
 """Weights as numbers: what a network is without hardware, the yardstick for all chips."""
 
+import abc
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -7,20 +8,45 @@ import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import InputError
-from madem.chips._base import AbstractChip, Limits
+from madem.chips._base import AbstractChip, Limits, Weights
 from madem.circuits import bit_line_currents, word_line_currents
 from madem.devices import PulseResponse
 
 
-class ExactChip(AbstractChip):
-    """A chip that is a calculation, each matrix on an array of its own size.
+class AbstractCalculation(AbstractChip):
+    """A chip that is a calculation: it has no devices, and its weights are set, not pulsed.
 
-    Make one with `exact_chip`. Volts are activities and siemens are weights, of any value. It has
-    no devices: its weights are set, not pulsed, and whoever asks it for pulses or readings gets
-    an `InputError`.
+    Whoever asks it for pulses or readings gets an `InputError`.
     """
 
-    weights: tuple[Float[Array, "_ _"], ...]
+    conductance: eqx.AbstractVar[Weights]
+    """Signed conductance of each pair, siemens."""
+
+    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to pulse."""
+        raise self._refusal
+
+    def verify(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to read."""
+        raise self._refusal
+
+    def read(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+        """Raise `InputError`: there is nothing to read."""
+        raise self._refusal
+
+    @property
+    @abc.abstractmethod
+    def _refusal(self) -> InputError:
+        """What is raised, with what to do instead of asking for devices."""
+
+
+class ExactChip(AbstractCalculation):
+    """Weights as they are, each matrix on an array of its own size.
+
+    Make one with `exact_chip`. Volts are activities and siemens are weights, of any value.
+    """
+
+    conductance: tuple[Float[Array, "_ _"], ...]
     """Weights of each array."""
     limits: Limits = eqx.field(static=True)
     """Geometry; its pulses move nothing."""
@@ -55,19 +81,14 @@ class ExactChip(AbstractChip):
                 f"{len(voltages)} arrays are driven at once and those of an exact chip differ in "
                 "size; drive one at a time"
             )
-        return self.weights[first]
+        return self.conductance[first]
 
-    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
-        """Raise `InputError`: there is nothing to pulse."""
-        _no_devices()
-
-    def verify(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
-        """Raise `InputError`: there is nothing to read."""
-        _no_devices()
-
-    def read(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
-        """Raise `InputError`: there is nothing to read."""
-        _no_devices()
+    @property
+    def _refusal(self) -> InputError:
+        return InputError(
+            "an exact chip has no devices to pulse or to read; train it with SetWeights, or take a "
+            "chip with devices"
+        )
 
 
 def exact_chip(weights: Sequence[Float[Array, "_ _"]], weight_max: float) -> ExactChip:
@@ -85,11 +106,4 @@ def exact_chip(weights: Sequence[Float[Array, "_ _"]], weight_max: float) -> Exa
         longest_train=0,
         sizes=sizes,
     )
-    return ExactChip(weights=tuple(weights), limits=limits)
-
-
-def _no_devices() -> NoReturn:
-    raise InputError(
-        "an exact chip has no devices to pulse or to read; train it with SetWeights, or take a "
-        "chip with devices"
-    )
+    return ExactChip(conductance=tuple(weights), limits=limits)

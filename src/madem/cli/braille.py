@@ -74,18 +74,7 @@ def braille(
             run = BrailleRun.create(path, config, source_text(chip))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
-    _complete(run, as_json)
-
-
-def resume_braille(run: Path, as_json: bool) -> None:
-    """Take up a run of `madem braille`."""
-    opened = BrailleRun.open(run)
-    summary = opened.folder.summary()
-    if summary is None:
-        _complete(opened, as_json)
-        return
-    messages.print(f"{run} is finished already; this is its result")
-    _show(summary, as_json)
+    complete(run, as_json)
 
 
 def recall(
@@ -116,7 +105,7 @@ def recall(
         results.print(words_table(rows, flip))
 
 
-def _complete(run: BrailleRun, as_json: bool) -> None:
+def complete(run: BrailleRun, as_json: bool) -> None:
     """Train to the end, test, draw, and show."""
     _train(run)
     try:
@@ -129,7 +118,7 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
             summary = run.finish(scores, cost)
     except KeyboardInterrupt:
         raise StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
-    _show(summary, as_json)
+    show(summary, as_json)
 
 
 def _train(run: BrailleRun) -> None:
@@ -153,7 +142,8 @@ def _resume_command(run: BrailleRun) -> str:
     return f"madem resume {run.folder.path}"
 
 
-def _show(summary: dict[str, Any], as_json: bool) -> None:
+def show(summary: dict[str, Any], as_json: bool) -> None:
+    """Print a result."""
     if as_json:
         print_json(summary)
         return

@@ -6,12 +6,17 @@ from typing import Annotated
 import typer
 
 from madem._checks import InputError
-from madem.cli._console import Json
-from madem.cli.braille import resume_braille
-from madem.cli.train import resume_training
+from madem.cli import braille, train
+from madem.cli._console import Json, messages
+from madem.studies.braille_run import BrailleRun
 from madem.studies.run_folder import RunFolder
+from madem.studies.train_run import TrainRun
 
-_RESUMED = {"braille": resume_braille, "train": resume_training}
+_RUNS = {
+    "braille": (BrailleRun.open, braille.complete, braille.show),
+    "train": (TrainRun.open, train.complete, train.show),
+}
+"""How each command opens, completes and shows its runs."""
 
 
 def resume(
@@ -20,6 +25,13 @@ def resume(
 ) -> None:
     """Take up a stopped run: the same numbers as if it had never stopped."""
     study = RunFolder.open(run).config().get("study")
-    if study not in _RESUMED:
-        raise InputError(f"{run} is a run of {study!r}; resume takes runs of {', '.join(_RESUMED)}")
-    _RESUMED[study](run, as_json)
+    if study not in _RUNS:
+        raise InputError(f"{run} is a run of {study!r}; resume takes runs of {', '.join(_RUNS)}")
+    reopen, complete, show = _RUNS[study]
+    opened = reopen(run)
+    summary = opened.folder.summary()
+    if summary is None:
+        complete(opened, as_json)
+    else:
+        messages.print(f"{run} is finished already; this is its result")
+        show(summary, as_json)

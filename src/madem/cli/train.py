@@ -28,21 +28,10 @@ def train(
             run = TrainRun.create(path, config, seed)
     except KeyboardInterrupt:
         raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
-    _complete(run, as_json)
+    complete(run, as_json)
 
 
-def resume_training(path: Path, as_json: bool) -> None:
-    """Take up a run of `madem train`."""
-    run = TrainRun.open(path)
-    summary = run.folder.summary()
-    if summary is None:
-        _complete(run, as_json)
-        return
-    messages.print(f"{path} is finished already; this is its result")
-    _show(summary, as_json)
-
-
-def _complete(run: TrainRun, as_json: bool) -> None:
+def complete(run: TrainRun, as_json: bool) -> None:
     """Train to the end, test, and show."""
     step = None
     try:
@@ -59,10 +48,11 @@ def _complete(run: TrainRun, as_json: bool) -> None:
     except KeyboardInterrupt:
         at = "" if step is None else f" at step {step}"
         raise StoppedError(f"stopped{at}; go on with: madem resume {run.folder.path}") from None
-    _show(summary, as_json)
+    show(summary, as_json)
 
 
-def _show(summary: dict[str, Any], as_json: bool) -> None:
+def show(summary: dict[str, Any], as_json: bool) -> None:
+    """Print a result."""
     if as_json:
         print_json(summary)
         return

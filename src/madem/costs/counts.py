@@ -48,6 +48,11 @@ class Counts:
     read_slots: int = 0
     """Readings of single devices that follow one another."""
 
+    @property
+    def pulses(self) -> int:
+        """Pulses of either kind."""
+        return self.sets + self.resets
+
     def __add__(self, other: "Counts") -> "Counts":
         """Sums of both."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)

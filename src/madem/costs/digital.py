@@ -6,6 +6,7 @@ peak rate and of its numbers at the memory's rate (the roofline: Williams et al.
 """
 
 import dataclasses
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Task:
         return sum(kernel.number * kernel.macs for kernel in self.kernels)
 
 
+@functools.cache
 def computers() -> dict[str, Computer]:
     """All computers that madem knows, by name."""
     text = (resources.files("madem.costs") / "digital.toml").read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractChip, ExactChip, Weights
+from madem.chips import AbstractCalculation, AbstractChip, ExactChip, Weights
 from madem.learning.rules import AbstractRule, Lesson
-from madem.learning.twin import Twin, exact_twin
+from madem.learning.twin import exact_twin
 from madem.networks import AbstractLoss, AbstractNetwork, CrossEntropy
 from madem.relaxation import Relaxation
 
@@ -49,14 +49,14 @@ class ModelBackprop(AbstractRule):
                 "give weights=…, such as those of PairMemory"
             )
         if isinstance(weights, tuple):  # of an exact chip, which is its own model
-            model = ExactChip(weights=weights, limits=chip.limits)
+            model = ExactChip(conductance=weights, limits=chip.limits)
         else:
             model = exact_twin(chip.limits, network.mapping.siemens(chip) * weights)
         return self.through(model, network, chip, inputs, targets, key)
 
     def through(
         self,
-        twin: Twin | ExactChip,
+        twin: AbstractCalculation,
         network: AbstractNetwork,
         chip: AbstractChip,
         inputs: Float[Array, "batch inputs"],
@@ -81,7 +81,7 @@ class ModelBackprop(AbstractRule):
 
 def adjoint_gradient(
     network: AbstractNetwork,
-    twin: Twin | ExactChip,
+    twin: AbstractCalculation,
     loss: AbstractLoss,
     inputs: Float[Array, "batch inputs"],
     targets: Float[Array, "batch outputs"],
@@ -98,14 +98,11 @@ def adjoint_gradient(
     Fₛ lets errors grow without bound wherever that state is none at which the twin would stay.
     """
     siemens = network.mapping.siemens(twin)
-    held = twin.conductance if isinstance(twin, Twin) else twin.weights
+    held = twin.conductance
 
     def relaxed(shift: Weights) -> tuple[Array, ...]:
         moved = jax.tree.map(lambda one, by: one + siemens * by, held, shift)
-        if isinstance(twin, Twin):
-            shifted = dataclasses.replace(twin, conductance=moved)
-        else:
-            shifted = dataclasses.replace(twin, weights=moved)
+        shifted = dataclasses.replace(twin, conductance=moved)
         drive = network.drive(shifted, inputs, _UNUSED)
 
         def sweep(state: tuple[Array, ...], _) -> tuple[tuple[Array, ...], None]:

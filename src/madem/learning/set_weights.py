@@ -31,17 +31,17 @@ class SetWeights(AbstractProgrammer):
                 f"SetWeights sets numbers and a {type(chip).__name__} has devices; take an exact "
                 "chip (exact_chip), or a programmer that pulses"
             )
-        return Programmed(ExactChip(weights=weights, limits=chip.limits), None, no_effort())
+        return Programmed(ExactChip(conductance=weights, limits=chip.limits), None, no_effort())
 
     def known(self, chip: AbstractChip, memory: None) -> Known:
         """The weights; see `AbstractProgrammer.known`."""
         assert isinstance(chip, ExactChip)
-        return Known(chip.weights, chip.weights)
+        return Known(chip.conductance, chip.conductance)
 
     def apply(
         self, chip: AbstractChip, memory: None, change: Weights, key: Key[Array, ""]
     ) -> Programmed:
         """Add `change`; see `AbstractProgrammer.apply`."""
         assert isinstance(chip, ExactChip)
-        weights = jax.tree.map(jnp.add, chip.weights, change)
-        return Programmed(ExactChip(weights=weights, limits=chip.limits), None, no_effort())
+        weights = jax.tree.map(jnp.add, chip.conductance, change)
+        return Programmed(ExactChip(conductance=weights, limits=chip.limits), None, no_effort())

@@ -1,23 +1,21 @@
 """A chip's digital twin: what a designer's model makes of a chip, computed instead of sensed."""
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractChip, Limits, LineMismatch
+from madem.chips import AbstractCalculation, Limits, LineMismatch
 from madem.circuits import bit_line_currents, word_line_currents
 
 
-class Twin(AbstractChip):
+class Twin(AbstractCalculation):
     """A chip that is a calculation: its pairs hold exactly what they should, and so it answers.
 
-    Make one with `exact_twin`. It has no devices: its weights are set, not pulsed, and whoever
-    asks it for pulses or readings gets an `InputError`.
+    Make one with `exact_twin`.
     """
 
     conductance: Float[Array, "arrays rows columns"]
@@ -55,17 +53,12 @@ class Twin(AbstractChip):
         held = self.conductance[arrays, :rows, : voltages.shape[-1]]
         return self.word_lines.apply(arrays, word_line_currents(voltages, held))
 
-    def program(self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
-        """Raise `InputError`: there is nothing to pulse."""
-        _no_devices()
-
-    def verify(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
-        """Raise `InputError`: there is nothing to read."""
-        _no_devices()
-
-    def read(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
-        """Raise `InputError`: there is nothing to read."""
-        _no_devices()
+    @property
+    def _refusal(self) -> InputError:
+        return InputError(
+            "a digital twin has no devices to pulse or to read; make another with the weights "
+            "wanted (exact_twin), or program a chip"
+        )
 
 
 def exact_twin(
@@ -121,10 +114,3 @@ class Variation:
             word_lines=vary(twin.word_lines, word_key),
             limits=limits,
         )
-
-
-def _no_devices() -> NoReturn:
-    raise InputError(
-        "a digital twin has no devices to pulse or to read; make another with the weights wanted "
-        "(exact_twin), or program a chip"
-    )

@@ -187,9 +187,25 @@ def check_fit(network: AbstractNetwork, limits: Limits) -> None:
         )
 
 
+def alternating(layers: int) -> tuple[tuple[int, ...], ...]:
+    """Turns of layers in a row, each of which sees its neighbours: the odd ones, then the even."""
+    numbers = range(layers)
+    return tuple(turn for turn in (tuple(numbers[::2]), tuple(numbers[1::2])) if turn)
+
+
 def with_bias(activities: Float[Array, "batch width"]) -> Float[Array, "batch lines"]:
     """Append the line that is always on, which holds the biases."""
     return jnp.pad(activities, ((0, 0), (0, 1)), constant_values=1.0)
+
+
+def settled_outputs(
+    activation: AbstractActivation,
+    current: Float[Array, "batch outputs"],
+    output: Float[Array, "batch outputs"],
+    nudge: AbstractNudge | None,
+) -> Float[Array, "batch outputs"]:
+    """Next activities of output neurons that are at `output` now, nudged or not."""
+    return activation(current) if nudge is None else nudge.settle(activation, current, output)
 
 
 def nudged_potential(

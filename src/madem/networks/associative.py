@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip, Mapping
-from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
+from madem.networks._base import AbstractNetwork, nudged_potential, settled_outputs, with_bias
 from madem.networks.activations import AbstractActivation, Tanh
 from madem.networks.losses import AbstractNudge
 
@@ -94,9 +94,7 @@ class AssociativeMemory(AbstractNetwork):
         if layer == 0:
             return self.activation(self._into_hidden(chip, visible, key))
         current = drive + self._into_visible(chip, with_bias(hidden), key)
-        if nudge is None:
-            return self.activation(current)
-        return nudge.settle(self.activation, current, visible)
+        return settled_outputs(self.activation, current, visible, nudge)
 
     def energy(
         self,

@@ -10,7 +10,13 @@ from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping
-from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
+from madem.networks._base import (
+    AbstractNetwork,
+    alternating,
+    nudged_potential,
+    settled_outputs,
+    with_bias,
+)
 from madem.networks._stage import Stage
 from madem.networks.activations import AbstractActivation, Tanh
 from madem.networks.losses import AbstractNudge
@@ -126,8 +132,7 @@ class ConvolutionalHopfield(AbstractNetwork):
     @property
     def turns(self) -> tuple[tuple[int, ...], ...]:
         """The odd layers, then the even ones."""
-        layers = range(len(self.stages))
-        return tuple(turn for turn in (tuple(layers[::2]), tuple(layers[1::2])) if turn)
+        return alternating(len(self.stages))
 
     def updated(
         self,
@@ -146,10 +151,8 @@ class ConvolutionalHopfield(AbstractNetwork):
         if layer < len(state) - 1:
             above = self._from_above(chip, state, layer, above_key)
             activity = self.activation(current + above)
-        elif nudge is None:
-            activity = self.output_activation(current)
         else:
-            activity = nudge.settle(self.output_activation, current, state[layer])
+            activity = settled_outputs(self.output_activation, current, state[layer], nudge)
         placed = stage.pooling.placed(activity.reshape(-1, *stage.pooled), currents)
         return placed.reshape(len(drive), -1)
 

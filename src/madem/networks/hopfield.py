@@ -8,7 +8,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem.chips import AbstractChip, Mapping
-from madem.networks._base import AbstractNetwork, nudged_potential, with_bias
+from madem.networks._base import (
+    AbstractNetwork,
+    alternating,
+    nudged_potential,
+    settled_outputs,
+    with_bias,
+)
 from madem.networks.activations import AbstractActivation, Tanh
 from madem.networks.losses import AbstractNudge
 
@@ -79,8 +85,7 @@ class LayeredHopfield(AbstractNetwork):
     @property
     def turns(self) -> tuple[tuple[int, ...], ...]:
         """The odd layers, then the even ones."""
-        layers = range(len(self.sizes) - 1)
-        return tuple(turn for turn in (tuple(layers[::2]), tuple(layers[1::2])) if turn)
+        return alternating(len(self.sizes) - 1)
 
     def updated(
         self,
@@ -95,9 +100,7 @@ class LayeredHopfield(AbstractNetwork):
         below_key, above_key = jax.random.split(key)
         current = drive if layer == 0 else self._from_below(chip, state, layer, below_key)
         if layer == len(state) - 1:
-            if nudge is None:
-                return self.output_activation(current)
-            return nudge.settle(self.output_activation, current, state[layer])
+            return settled_outputs(self.output_activation, current, state[layer], nudge)
         tiles = self.tiles(chip.limits)[layer + 1]
         # The last word line holds biases: no neuron listens.
         above = self.mapping.transposed(chip, tiles, state[layer + 1], above_key)[:, :-1]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
 from madem.chips import AbstractChip, Mapping
-from madem.networks._base import AbstractNetwork, with_bias
+from madem.networks._base import AbstractNetwork, alternating, with_bias
 from madem.networks.activations import AbstractActivation, Ohmic
 from madem.networks.losses import AbstractNudge
 
@@ -122,8 +122,7 @@ class ResistiveNetwork(AbstractNetwork):
     @property
     def turns(self) -> tuple[tuple[int, ...], ...]:
         """The odd layers, then the even ones."""
-        layers = range(len(self.nodes))
-        return tuple(turn for turn in (tuple(layers[::2]), tuple(layers[1::2])) if turn)
+        return alternating(len(self.nodes))
 
     def updated(
         self,

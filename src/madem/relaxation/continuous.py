@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 from madem._checks import InputError
 from madem.chips import AbstractChip
 from madem.networks import AbstractNetwork, AbstractNudge
-from madem.relaxation.relaxed import Relaxed
+from madem.relaxation.relaxed import Relaxed, apart, largest
 
 _STEPS = 4096
 """Most steps of the integrator."""
@@ -79,7 +79,7 @@ class ContinuousTime:
         flow = _flow(network, chip, drive, nudge, key)
         path = self._path(flow, state, _diffrax().SaveAt(t1=True))
         state = jax.tree.map(lambda layer: layer[0], path.ys)
-        residual = _largest(flow(state))
+        residual = largest(flow(state))
         steps = jnp.asarray(path.stats["num_steps"], jnp.int32)
         return Relaxed(state, residual, steps, residual <= self.tolerance)
 
@@ -106,7 +106,7 @@ class ContinuousTime:
             )
         relaxed = self(network, chip, state, drive, nudge, key)
         distances = _diffrax().SaveAt(
-            t0=True, steps=True, fn=lambda _time, state, _: _apart(state, relaxed.state)
+            t0=True, steps=True, fn=lambda _time, state, _: apart(state, relaxed.state)
         )
         path = self._path(_flow(network, chip, drive, nudge, key), state, distances)
         seconds = self.tau * _last_crossing(path.ts, path.ys, within)
@@ -117,7 +117,7 @@ class ContinuousTime:
         diffrax = _diffrax()
 
         def settled(_time: Array, state: State, *_: Any, **__: Any) -> Array:
-            return jnp.max(_largest(flow(state))) <= self.tolerance
+            return jnp.max(largest(flow(state))) <= self.tolerance
 
         return diffrax.diffeqsolve(
             diffrax.ODETerm(lambda _time, state, _: flow(state)),
@@ -129,7 +129,7 @@ class ContinuousTime:
             saveat=saved,
             event=diffrax.Event(settled),
             stepsize_controller=diffrax.PIDController(
-                rtol=0.0, atol=_ERROR * self.tolerance, norm=lambda error: jnp.max(_largest(error))
+                rtol=0.0, atol=_ERROR * self.tolerance, norm=lambda error: jnp.max(largest(error))
             ),
             max_steps=_STEPS,
             throw=False,
@@ -150,15 +150,6 @@ def _flow(
         return jax.tree.map(jnp.subtract, heading, state)
 
     return flow
-
-
-def _largest(layers: State) -> Float[Array, " batch"]:
-    """Largest absolute value of each sample."""
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(layer), -1) for layer in layers]), 0)
-
-
-def _apart(one: State, other: State) -> Float[Array, " batch"]:
-    return _largest(jax.tree.map(jnp.subtract, one, other))
 
 
 def _last_crossing(

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from madem._checks import NotConvergedError
@@ -29,3 +31,15 @@ class Relaxed(NamedTuple):
                 "tolerance (read noise sets a floor), or lower the weights"
             )
         return self.state
+
+
+def largest(layers: tuple[Float[Array, "batch _"], ...]) -> Float[Array, " batch"]:
+    """Largest absolute value of each sample."""
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(layer), -1) for layer in layers]), 0)
+
+
+def apart(
+    one: tuple[Float[Array, "batch _"], ...], other: tuple[Float[Array, "batch _"], ...]
+) -> Float[Array, " batch"]:
+    """Largest difference of any activity of each sample between two states."""
+    return largest(jax.tree.map(jnp.subtract, one, other))

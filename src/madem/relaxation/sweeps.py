@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 from madem._checks import InputError
 from madem.chips import AbstractChip
 from madem.networks import AbstractNetwork, AbstractNudge
-from madem.relaxation.relaxed import Relaxed
+from madem.relaxation.relaxed import Relaxed, apart
 
 Order = Literal["alternating", "one by one", "synchronous"]
 """Who is updated when: layers that do not see each other together, as the network says (on a
@@ -85,11 +85,10 @@ class Sweeps:
             if self.noise > 0:
                 # A first split of `sweep_key` is no key that a sweep folds out of it.
                 new = _noisy(new, self.noise, jax.random.split(sweep_key)[0])
-            moves = [jnp.max(jnp.abs(a - b), -1) for a, b in zip(new, state, strict=True)]
             if self.average > 1:
                 counted = sweeps >= self.limit - self.average
                 total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
-            return new, total, jnp.max(jnp.stack(moves), 0), sweeps + 1
+            return new, total, apart(new, state), sweeps + 1
 
         nothing = jax.tree.map(jnp.zeros_like, state) if self.average > 1 else ()
         start = (state, nothing, jnp.full(len(drive), jnp.inf), jnp.int32(0))

@@ -26,6 +26,7 @@ class Check:
 
 ABOVE_0 = Check(lambda value: value > 0, "a number above 0")
 NOT_BELOW_0 = Check(lambda value: value >= 0, "0 or more")
+FROM_1 = Check(lambda value: value >= 1, "a whole number from 1 up")
 SHARE = Check(lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
@@ -109,10 +110,15 @@ def _check_table(table: Any, source: Source, section: str) -> None:
 
 
 def _unknown(key: str, known: tuple[str, ...], source: Source, section: str) -> str:
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    hint = f"did you mean {near[0]}? known" if near else "known"
+    hint = _nearest(key, known, "known")
     name = f"key {section}.{key}" if section else f"section {key}"
     return f"{source.at(section, key)}: unknown {name}; {hint}: {', '.join(known)}"
+
+
+def _nearest(name: str, known: tuple[str, ...], otherwise: str) -> str:
+    """What leads to the list of known names: the nearest one, if any is near."""
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"did you mean {near[0]}? known" if near else otherwise
 
 
 def _value(
@@ -137,8 +143,7 @@ def _of_kind(kinds: Mapping[str, type], table: Any, source: Source, place: str) 
     _check_table(table, source, place)
     kind = table.get("kind", next(iter(kinds)))
     if kind not in kinds:
-        near = difflib.get_close_matches(str(kind), tuple(kinds), 1, 0.5)
-        hint = f"did you mean {near[0]}? known" if near else "give one of"
+        hint = _nearest(str(kind), tuple(kinds), "give one of")
         where = source.at(place, "kind")
         raise InputError(f"{where}: unknown {place}.kind {kind!r}; {hint}: {', '.join(kinds)}")
     settings = {key: value for key, value in table.items() if key != "kind"}

@@ -47,7 +47,7 @@ class BrailleRun:
         state, counts = study.begin()
         header = {
             "step": 0,
-            "pulses": counts.sets + counts.resets,
+            "pulses": counts.pulses,
             "reads": counts.reads,
             "seconds": time.perf_counter() - started,
             "counts": counts.table(),
@@ -102,7 +102,7 @@ class BrailleRun:
             spent = seconds + time.perf_counter() - started
             entry = {
                 **progress.entry,
-                "pulses": counts.sets + counts.resets,
+                "pulses": counts.pulses,
                 "reads": counts.reads,
                 "seconds": spent,
                 "counts": counts.table(),

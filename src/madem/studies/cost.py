@@ -94,7 +94,12 @@ def account(job: Job, prices: Prices) -> dict[str, Any]:
     training = training_events(plan, counts)
     inference = inference_events(plan, job.sweeps)
     endurance = prices.scenario.constants["device.endurance"].value
-    writes = (counts.sets + counts.resets) / job.devices
+    writes = counts.pulses / job.devices
+
+    def compared(events: Events, **tasks: Task) -> dict[str, Any]:
+        digital = {name: _digital(task, events, job, prices) for name, task in tasks.items()}
+        return _on_chip(events, job, prices) | {"digital": digital}
+
     return {
         "scenario": prices.scenario.name,
         "against": prices.computer.label,
@@ -104,22 +109,16 @@ def account(job: Job, prices: Prices) -> dict[str, Any]:
         "counts": counts.table(),
         "events": training.table(),
         "sweeps": job.sweeps,
-        "training": _on_chip(training, job, prices)
-        | {
-            "digital": {
-                "relaxation": _digital(relaxation_training(plan, counts), training, job, prices),
-                "backprop": _digital(backprop_training(plan, counts), training, job, prices),
-            }
-        },
-        "inference": _on_chip(inference, job, prices)
-        | {
-            "digital": {
-                "relaxation": _digital(
-                    relaxation_inference(plan, job.sweeps), inference, job, prices
-                ),
-                "backprop": _digital(backprop_inference(plan), inference, job, prices),
-            }
-        },
+        "training": compared(
+            training,
+            relaxation=relaxation_training(plan, counts),
+            backprop=backprop_training(plan, counts),
+        ),
+        "inference": compared(
+            inference,
+            relaxation=relaxation_inference(plan, job.sweeps),
+            backprop=backprop_inference(plan),
+        ),
         "writes": {
             "per_device": writes,
             "endurance": endurance,
@@ -139,15 +138,17 @@ def _on_chip(events: Events, job: Job, prices: Prices) -> dict[str, Any]:
         return sum(seconds(events, job.arrays, values, conversion).values())
 
     values = scenario.values()
-    total, spent = energy(values), time(values)
+    terms = joules(events, job.arrays, values, conversion)
+    stages = seconds(events, job.arrays, values, conversion)
+    total, spent = sum(terms.values()), sum(stages.values())
     days = spent / _DAY
     return {
         "joules": total,
         "joules_band": _ends(band(energy, scenario.constants)),
-        "terms": joules(events, job.arrays, values, conversion),
+        "terms": terms,
         "seconds": spent,
         "seconds_band": _ends(band(time, scenario.constants)),
-        "stages": seconds(events, job.arrays, values, conversion),
+        "stages": stages,
         "per_second": events.vectors / spent,
         "kg_co2e": grid.kilograms(total),
         "usd": grid.dollars(total),

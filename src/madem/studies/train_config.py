@@ -12,6 +12,8 @@ import tomli_w
 from madem._checks import InputError
 from madem.chips import PRESETS
 from madem.studies._settings import (
+    ABOVE_0,
+    FROM_1,
     NOT_BELOW_0,
     Check,
     Source,
@@ -24,7 +26,6 @@ from madem.studies.train_learning import RULES, AbstractRuleSettings, CentredSet
 from madem.studies.train_networks import EXACT, NETWORKS, AbstractNetworkSettings, ChipSettings
 from madem.studies.train_updates import UPDATES, AbstractUpdateSettings, Digital, OptimiserSettings
 
-_COUNT = Check(lambda value: value >= 1, "a whole number from 1 up")
 _SEED = Check(lambda value: value >= 0, "a whole number from 0 up")
 _DEVICES = Check(
     lambda value: value == "all" or (type(value) is int and value > 0),
@@ -36,17 +37,17 @@ _DEVICES = Check(
 class TrainingSettings:
     """How long, and what is noted."""
 
-    steps: int | None = checked(_COUNT, None)
+    steps: int | None = checked(FROM_1, None)
     """Batches to learn from; give this or `epochs`."""
-    epochs: float | None = checked(Check(lambda value: value > 0, "a number above 0"), None)
+    epochs: float | None = checked(ABOVE_0, None)
     """The same in passes: as many samples as the set holds, drawn at random, some twice."""
-    batch: int = checked(_COUNT, 32)
+    batch: int = checked(FROM_1, 32)
     """Samples in a batch."""
     seed: int = checked(_SEED, 0)
     """Seed of the run, and of its chip and its split of the data."""
-    evaluate_every: int = checked(_COUNT, 500)
+    evaluate_every: int = checked(FROM_1, 500)
     """Steps between two tests on what learning never sees."""
-    checkpoint_every: int = checked(_COUNT, 100)
+    checkpoint_every: int = checked(FROM_1, 100)
     """Steps between two checkpoints and lines of metrics."""
     devices: int | str = checked(_DEVICES, 1)
     """Devices over which a batch is spread: a number, or `all`."""
@@ -65,13 +66,13 @@ class TrainingSettings:
 class EvaluationSettings:
     """How the network relaxes when it is tested."""
 
-    limit: int = checked(_COUNT, 30)
+    limit: int = checked(FROM_1, 30)
     """Most sweeps."""
     tolerance: float = checked(NOT_BELOW_0, 1e-3)
     """Largest change of an activity in a sweep at which a sample counts as settled."""
-    average: int = checked(_COUNT, 10)
+    average: int = checked(FROM_1, 10)
     """Sweeps over which unsettled samples are averaged."""
-    repeats: int = checked(_COUNT, 1)
+    repeats: int = checked(FROM_1, 1)
     """Recalls in a row, each of what came out of the one before; for Braille."""
 
 

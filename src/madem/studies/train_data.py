@@ -29,13 +29,12 @@ from madem.data import (
     scaled,
     split_by_class,
 )
-from madem.studies._settings import SHARE, Check, checked
+from madem.studies._settings import FROM_1, SHARE, Check, checked
 
 _RANGE = Check(
     lambda ends: -1 <= ends[0] < ends[1] <= 1, "[low, high] within −1 and 1, the lower first"
 )
 _PIXELS = Check(lambda pixels: pixels >= 0, "a whole number of pixels, 0 or more")
-_WHOLE = Check(lambda value: value >= 1, "a whole number from 1 up")
 _FLIP = Check(lambda flip: 0 < flip < 0.5, "a probability between 0 and 0.5")  # noqa: PLR2004
 
 
@@ -133,7 +132,7 @@ class Braille(AbstractData):
     """Probability that a dot is flipped in training."""
     test_flip: float = checked(_FLIP, 0.2)
     """Probability that a dot is flipped in the test."""
-    test_samples: int = checked(_WHOLE, 4000)
+    test_samples: int = checked(FROM_1, 4000)
     """Distorted words in the test."""
     target: float = checked(SHARE, 0.9)
     """Activity wanted of a raised dot, −`target` of a flat one."""

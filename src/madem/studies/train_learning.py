@@ -15,14 +15,13 @@ from madem.learning import (
 )
 from madem.networks import AbstractLoss, CrossEntropy, SquaredError
 from madem.relaxation import Accelerated, Order, Relaxation, Sweeps
-from madem.studies._settings import NOT_BELOW_0, SHARE, Check, checked, kind_of, one_of
+from madem.studies._settings import FROM_1, NOT_BELOW_0, SHARE, Check, checked, kind_of, one_of
 
 _LOSSES: dict[str, AbstractLoss] = {
     "cross-entropy": CrossEntropy(),
     "squared-error": SquaredError(),
 }
 _LOSS = one_of(*_LOSSES)
-_COUNT = Check(lambda value: value >= 1, "a whole number from 1 up")
 _ORDER = one_of(*get_args(Order))
 
 
@@ -38,12 +37,12 @@ class AbstractRelaxationSettings(abc.ABC):
 class SweepSettings(AbstractRelaxationSettings):
     """Sweeps, to a tolerance or a count (`Sweeps`)."""
 
-    limit: int = checked(_COUNT, 15)
+    limit: int = checked(FROM_1, 15)
     """Most sweeps."""
     tolerance: float = checked(NOT_BELOW_0, 1e-3)
     """Largest change of an activity in a sweep at which a sample counts as settled; 0 for a fixed
     number of sweeps."""
-    average: int = checked(_COUNT, 1)
+    average: int = checked(FROM_1, 1)
     """Sweeps over which unsettled samples are averaged."""
     noise: float = checked(NOT_BELOW_0, 0.0)
     """Standard deviation of the neurons' own noise after each sweep."""
@@ -60,11 +59,11 @@ class SweepSettings(AbstractRelaxationSettings):
 class AcceleratedSettings(AbstractRelaxationSettings):
     """Anderson acceleration (`Accelerated`); for chips without noise."""
 
-    limit: int = checked(_COUNT, 15)
+    limit: int = checked(FROM_1, 15)
     """Most sweeps."""
     tolerance: float = checked(NOT_BELOW_0, 1e-3)
     """Largest change of an activity in a sweep at which a sample counts as settled."""
-    depth: int = checked(_COUNT, 2)
+    depth: int = checked(FROM_1, 2)
     """Earlier sweeps that are looked at, 1 to 5."""
 
     def build(self) -> Accelerated:
@@ -212,7 +211,7 @@ class BackpropSettings(AbstractRuleSettings):
 
     loss: str = checked(_LOSS, "cross-entropy")
     """The cost of the outputs."""
-    steps: int = checked(_COUNT, 10)
+    steps: int = checked(FROM_1, 10)
     """Sweeps through which errors travel back."""
     free: AbstractRelaxationSettings = kind_of(RELAXATIONS, _FREE)
     """How the network relaxes."""

@@ -16,7 +16,7 @@ from madem.networks import (
     ResistiveNetwork,
     Tanh,
 )
-from madem.studies._settings import ABOVE_0, NOT_BELOW_0, Check, checked, one_of
+from madem.studies._settings import ABOVE_0, FROM_1, NOT_BELOW_0, Check, checked, one_of
 
 _ACTIVATIONS: dict[str, AbstractActivation] = {
     "tanh": Tanh(),
@@ -26,7 +26,6 @@ _ACTIVATIONS: dict[str, AbstractActivation] = {
 }
 _ACTIVATION = one_of(*_ACTIVATIONS)
 _SIZES = Check(lambda sizes: all(size > 0 for size in sizes), "a list of whole numbers from 1 up")
-_SIZE = Check(lambda size: size > 0, "a whole number from 1 up")
 
 EXACT = "exact"
 """The chip that is a calculation: digital weights."""
@@ -75,7 +74,7 @@ class Hopfield(AbstractNetworkSettings):
 class Associative(AbstractNetworkSettings):
     """Visible and hidden neurons (`AssociativeMemory`); for data whose target is its input."""
 
-    hidden: int = checked(_SIZE, 63)
+    hidden: int = checked(FROM_1, 63)
     """Hidden neurons."""
     field: float = checked(ABOVE_0, 0.5)
     """Strength of the input on the visible neurons."""
@@ -142,11 +141,11 @@ class ChipSettings:
 
     name: str = EXACT
     """`exact` (digital weights), a preset, or the path of a chip's TOML file."""
-    count: int | None = checked(_SIZE, None)
+    count: int | None = checked(FROM_1, None)
     """Number of arrays, where it should be another than the chip's file says."""
-    rows: int | None = checked(_SIZE, None)
+    rows: int | None = checked(FROM_1, None)
     """Word lines of each array, likewise."""
-    columns: int | None = checked(_SIZE, None)
+    columns: int | None = checked(FROM_1, None)
     """Bit lines of each array, likewise."""
 
     def text(self) -> str:

@@ -15,9 +15,7 @@ from madem.learning import (
     TikiTaka,
     WriteVerify,
 )
-from madem.studies._settings import ABOVE_0, NOT_BELOW_0, SHARE, Check, checked, one_of
-
-_COUNT = Check(lambda value: value >= 1, "a whole number from 1 up")
+from madem.studies._settings import ABOVE_0, FROM_1, NOT_BELOW_0, SHARE, Check, checked, one_of
 
 
 class AbstractUpdateSettings(abc.ABC):
@@ -81,7 +79,7 @@ class Verified(AbstractUpdateSettings):
     """Sum at which a pair is written, as a fraction of the conductance range."""
     tolerance: float = checked(SHARE, 0.025)
     """Error at which a pair is left, as a fraction of the conductance range."""
-    tries: int = checked(_COUNT, 4)
+    tries: int = checked(FROM_1, 4)
     """Most pulses (or trains) to a pair."""
 
     def build(self) -> AccumulateAndProgram:
@@ -95,7 +93,7 @@ class TikiTakaSettings(AbstractUpdateSettings):
 
     move: float = checked(SHARE, 0.03)
     """Mean change pulsed onto a fast pair in a step, as a fraction of the conductance range."""
-    period: int = checked(_COUNT, 16)
+    period: int = checked(FROM_1, 16)
     """Steps between two readings of a fast word line, on average."""
     gain: float = checked(ABOVE_0, 1.0)
     """Change of the weights per change wanted."""
