@@ -41,6 +41,7 @@ COMMANDS = _Commands(
     recall="madem.cli.braille",
     compare="madem.cli.compare",
     chip="madem.cli.chip",
+    fit="madem.cli.fit",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",
 )

@@ -6,6 +6,7 @@ what so few pulses would make them differ, is the device-to-device spread (varia
 the method of moments).
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,10 +15,12 @@ from jaxtyping import Bool, Float, Int
 
 _STIFFNESS = 0.1
 """Weight of a curve's flatness, in pulses: it decides where a device was hardly pulsed."""
-_SEEN = 5.0
+_SEEN = 2.0
 """Pulses near a conductance from which a device counts there."""
 _SHARE = 0.5
 """Share of the devices that must count: those that alone come to a conductance are not typical."""
+_ERRORS = 3.0
+"""Standard errors from which noise is told from none."""
 _RESAMPLES = 200
 _DEVICES = 8
 """Devices from which the bootstrap draws devices, and not pulses."""
@@ -44,13 +47,15 @@ class Curves(NamedTuple):
     variance: Float[np.ndarray, "devices grid"]
     """Variance of steps about it, siemens²; 0 where there were none."""
     error: Float[np.ndarray, "devices grid"]
-    """Variance of the mean itself, from so few pulses, siemens²."""
+    """Variance of the mean itself, from so few pulses, over that of a step."""
     weight: Float[np.ndarray, "devices grid"]
     """Number of pulses near the conductance."""
     place: Float[np.ndarray, " pulses"]
     """Where on the grid each pulse began, in its points."""
+    left: Float[np.ndarray, " pulses"]
+    """How far each step was from its device's mean, siemens."""
     deviation: Float[np.ndarray, " pulses"]
-    """How far each step was from its device's mean, in standard deviations there."""
+    """The same in standard deviations there."""
     r_squared: float
     """Share of the variance of all steps that the mean curves explain."""
 
@@ -93,35 +98,75 @@ def fit_steps(
     out of the cycle-to-cycle spread. Intervals come from redrawn devices, or from redrawn pulses
     where there are fewer than eight devices.
     """
-    place = np.clip((steps.start - g_min) / (g_max - g_min), 0, 1) * (points - 1)
     devices = 1 + int(steps.device.max())
-
-    def fit(times: Float[np.ndarray, " pulses"]) -> tuple[Curves, Curves]:
-        def half(chosen: np.ndarray) -> Curves:
-            kept = chosen & (times > 0)
-            return _curves(
-                steps.device[kept], place[kept], steps.step[kept], times[kept], (devices, points)
-            )
-
-        return half(steps.rises), half(~steps.rises)
+    place = _places(steps, g_min, g_max, points)
+    count = len(steps.step)
 
     def redrawn(rng: np.random.Generator) -> Components:
         if devices >= _DEVICES:
-            drawn = rng.integers(0, devices, devices)
-            return _components(curves, drawn, noise)
-        count = len(steps.step)
+            return _components(curves, rng.integers(0, devices, devices), noise)
         times = np.bincount(rng.integers(0, count, count), minlength=count).astype(float)
-        return _components(fit(times), np.arange(devices), noise)
+        drawn = _both_curves(steps, place, times, (devices, points))
+        return _components(drawn, np.arange(devices), noise)
 
-    curves = fit(np.ones(len(steps.step)))
-    low, high = _interval(redrawn, np.random.default_rng(seed))
+    curves = _both_curves(steps, place, np.ones(count), (devices, points))
+    found = _components(curves, np.arange(devices), noise)
+    low, high = _interval(redrawn, found, np.random.default_rng(seed))
     return StepFit(
         grid=np.linspace(g_min, g_max, points),
         curves=curves,
-        found=_components(curves, np.arange(devices), noise),
+        found=found,
         low=low,
         high=high,
     )
+
+
+def reading_noise(
+    steps: Steps,
+    follows: Bool[np.ndarray, " pulses"],
+    g_min: float,
+    g_max: float,
+    *,
+    points: int = 13,
+) -> float:
+    """Standard deviation of a single reading, from trains read once after each pulse, siemens.
+
+    `follows` tells where a step began with the reading that ended the step before in `steps`.
+    Noise of that reading lengthens one and shortens the other: the covariance of what is left of
+    both, once the mean is taken away, is its variance with a minus (a moving average of order 1).
+    0 if that is within three standard errors of nothing, as it is where steps are much larger.
+    """
+    place = _places(steps, g_min, g_max, points)
+    shape = (1 + int(steps.device.max()), points)
+    curves = _both_curves(steps, place, np.ones(len(steps.step)), shape)
+    left = np.empty(len(steps.step))
+    for curve, chosen in zip(curves, (steps.rises, ~steps.rises), strict=True):
+        left[chosen] = curve.left
+    pairs = (left[1:] * left[:-1])[follows[1:]]
+    if len(pairs) == 0:
+        return 0.0
+    covariance, error = float(np.mean(pairs)), float(np.std(pairs)) / math.sqrt(len(pairs))
+    return math.sqrt(-covariance) if covariance < -_ERRORS * error else 0.0
+
+
+def _places(steps: Steps, g_min: float, g_max: float, points: int) -> Float[np.ndarray, " pulses"]:
+    """Where on the grid each pulse began, in its points."""
+    return np.clip((steps.start - g_min) / (g_max - g_min), 0, 1) * (points - 1)
+
+
+def _both_curves(
+    steps: Steps,
+    place: Float[np.ndarray, " pulses"],
+    times: Float[np.ndarray, " pulses"],
+    shape: tuple[int, int],
+) -> tuple[Curves, Curves]:
+    """Curves of SET and of RESET pulses, each pulse counted so many times."""
+
+    def half(chosen: np.ndarray) -> Curves:
+        kept = chosen & (times > 0)
+        return _curves(steps.device[kept], place[kept], steps.step[kept], times[kept], shape)
+
+    return half(steps.rises), half(~steps.rises)
 
 
 def _curves(
@@ -150,11 +195,11 @@ def _curves(
         """Value of each pulse's curve where it began."""
         return hats[0] * values.ravel()[low] + hats[1] * values.ravel()[high]
 
-    flat = np.diff(np.eye(points), axis=0)
-    normal = np.tile(_STIFFNESS * flat.T @ flat + 1e-9 * np.eye(points), (shape[0], 1, 1))
+    normal = np.zeros((shape[0], points, points))
     for k, m in np.ndindex(2, 2):
         np.add.at(normal, (device, below + k, below + m), times * hats[k] * hats[m])
-    inverse = np.linalg.inv(normal)
+    flat = np.diff(np.eye(points), axis=0)
+    inverse = np.linalg.inv(normal + _STIFFNESS * flat.T @ flat + 1e-9 * np.eye(points))
     mean = np.einsum("dkm,dm->dk", inverse, sums(step))
     left = step - along_curves(mean)
     # A curve passes nearer to the steps that it was fitted to than to others, by their leverage.
@@ -170,9 +215,10 @@ def _curves(
     return Curves(
         mean=mean,
         variance=variance,
-        error=variance * np.diagonal(inverse, axis1=1, axis2=2),
+        error=np.einsum("dkm,dmn,dnk->dk", inverse, normal, inverse),
         weight=weight,
         place=place,
+        left=left,
         deviation=left / np.sqrt(np.maximum(there, 1e-30)),
         r_squared=1 - float(times @ left**2 / max(times @ about**2, 1e-30)),
     )
@@ -181,16 +227,25 @@ def _curves(
 def _components(
     curves: tuple[Curves, Curves], devices: Int[np.ndarray, " drawn"], noise: float
 ) -> Components:
-    """Variance components over some devices, each counted as often as it is named."""
+    """Variance components over some devices, each counted as often as it is named.
+
+    Between conductances where it was pulsed, a device's curve is straight, and counts.
+    """
     halves = []
     for curve in curves:
-        seen = curve.weight[devices] > _SEEN
-        mean = _mean(curve.mean[devices], seen)
-        count = seen.sum(0)
-        apart = _mean((curve.mean[devices] - mean) ** 2, seen) * count / np.maximum(count - 1, 1)
-        between = apart - _mean(curve.error[devices], seen)
-        within = _mean(curve.variance[devices], seen) - noise**2
-        halves.append((mean, np.sqrt(np.maximum(between, 0)), np.sqrt(np.maximum(within, 0))))
+        near = curve.weight[devices] > _SEEN
+        within = np.logical_and(
+            np.logical_or.accumulate(near, axis=1),
+            np.logical_or.accumulate(near[:, ::-1], axis=1)[:, ::-1],
+        )
+        count = within.sum(0)
+        steps = curve.mean[devices]
+        mean = _mean(steps, within)
+        about = _mean(curve.variance[devices], near)
+        apart = _mean((steps - mean) ** 2, within) * count / np.maximum(count - 1, 1)
+        apart -= about * _mean(curve.error[devices], within)
+        cycle = np.sqrt(np.maximum(about - noise**2, 0))
+        halves.append((mean, np.sqrt(np.maximum(apart, 0)), cycle))
     mean, device, cycle = (np.stack(parts) for parts in zip(*halves, strict=True))
     return Components(mean=mean, device=np.where(len(devices) > 1, device, 0.0), cycle=cycle)
 
@@ -205,11 +260,15 @@ def _mean(
 
 
 def _interval(
-    draw: Callable[[np.random.Generator], Components], rng: np.random.Generator
+    draw: Callable[[np.random.Generator], Components], found: Components, rng: np.random.Generator
 ) -> tuple[Components, Components]:
+    """95 % intervals; where too few of a draw's devices were seen, it says what all say."""
     drawn = [draw(rng) for _ in range(_RESAMPLES)]
-    low, high = (
-        Components(*(np.quantile(part, level, axis=0) for part in zip(*drawn, strict=True)))
-        for level in (0.025, 0.975)
-    )
-    return low, high
+    ends = []
+    for level in (0.025, 0.975):
+        parts = (
+            np.quantile(np.where(np.isnan(part), whole, part), level, axis=0)
+            for whole, *part in zip(found, *drawn, strict=True)
+        )
+        ends.append(Components(*parts))
+    return ends[0], ends[1]

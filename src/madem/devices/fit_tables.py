@@ -8,6 +8,8 @@ from madem.devices.tabulated import mean_of_quantiles
 
 _ENOUGH = 100
 """Pulses near a conductance from which the shape of the distribution there is known."""
+_ROUNDS, _WIDEST = 10, 3.0
+"""Corrections for the window's edges, and how far they may widen a spread."""
 _END = 0.01
 """Probability at which the outermost quantiles are taken: the most extreme steps are chance."""
 
@@ -31,11 +33,42 @@ def tables_of(
     for pulse, curves in enumerate(fit.curves):
         apart = curves.mean[chosen] - curves.mean[chosen].mean(0)
         mean = found.mean[pulse] + apart * _factor(found.device[pulse], apart)
-        spread = np.sqrt(curves.variance[chosen])
+        variance = curves.variance[chosen]
+        # A device that was never pulsed at a conductance spreads there as the others do.
+        spread = np.where(variance > 0, np.sqrt(variance), found.cycle[pulse])
         spread = spread * _factor(found.cycle[pulse], spread)
         shape = _shapes(curves, len(fit.grid), levels)
-        halves.append(mean[..., None] + spread[..., None] * shape)
-    return np.sort(np.stack(halves, axis=1), axis=-1)
+        halves.append(_within(mean, spread, shape, fit.grid[0] - fit.grid, fit.grid[-1] - fit.grid))
+    return np.stack(halves, axis=1)
+
+
+def _within(
+    mean: Float[np.ndarray, "devices grid"],
+    spread: Float[np.ndarray, "devices grid"],
+    shape: Float[np.ndarray, "grid quantiles"],
+    lowest: Float[np.ndarray, " grid"],
+    highest: Float[np.ndarray, " grid"],
+) -> Float[np.ndarray, "devices grid quantiles"]:
+    """Quantiles of such means and spreads, of steps that the edges of the window end.
+
+    The edges take from both; so means are moved and spreads widened until what is left has them,
+    or as nearly as it can.
+    """
+    moved, widened = mean, spread
+    for _ in range(_ROUNDS):
+        cut = _cut(moved, widened, shape, lowest, highest)
+        moved = moved + mean - mean_of_quantiles(cut)
+        left = _sd_of_quantiles(cut)
+        wider = widened * spread / np.where(left > 0, left, 1)
+        widened = np.where(left > 0, np.minimum(wider, _WIDEST * spread), widened)
+    return _cut(moved, widened, shape, lowest, highest)
+
+
+def _cut(
+    mean: np.ndarray, spread: np.ndarray, shape: np.ndarray, lowest: np.ndarray, highest: np.ndarray
+) -> Float[np.ndarray, "devices grid quantiles"]:
+    quantiles = mean[..., None] + spread[..., None] * shape
+    return np.clip(quantiles, lowest[:, None], highest[:, None])
 
 
 def _shapes(curves: Curves, points: int, levels: int) -> Float[np.ndarray, "grid quantiles"]:
@@ -47,9 +80,16 @@ def _shapes(curves: Curves, points: int, levels: int) -> Float[np.ndarray, "grid
         [np.quantile(group if len(group) >= _ENOUGH else curves.deviation, at) for group in groups]
     )
     shape -= mean_of_quantiles(shape)[:, None]
-    low, high = shape[:, :-1], shape[:, 1:]
-    variance = np.mean(low**2 + low * high + high**2, axis=1) / 3
-    return shape / np.sqrt(np.maximum(variance, 1e-30))[:, None]
+    return shape / np.maximum(_sd_of_quantiles(shape), 1e-30)[:, None]
+
+
+def _sd_of_quantiles(
+    quantiles: Float[np.ndarray, "*tables levels"],
+) -> Float[np.ndarray, "*tables"]:
+    """Standard deviation of distributions whose quantiles are joined by straight lines."""
+    apart = quantiles - mean_of_quantiles(quantiles)[..., None]
+    low, high = apart[..., :-1], apart[..., 1:]
+    return np.sqrt(np.mean(low**2 + low * high + high**2, axis=-1) / 3)
 
 
 def _factor(
