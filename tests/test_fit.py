@@ -83,8 +83,8 @@ def test_the_measured_tables_make_the_round_trip(taox_file, tmp_path):
     """Tables → 1,000 pulses for each of the 33 devices as CSV → fit → chip file → its devices.
 
     Where half of the devices came, each mean step of the chip file's devices is that of the tables
-    within 10 %, each spread within 20 %, or 1 % of the range where these are small; and over all
-    such conductances together within 3 %, 10 % (devices) and 10 % (cycles).
+    within 10 %, the spread of 33 devices within 30 %, and that of cycles within 20 %, or 1 % of the
+    range where these are small; and over all such conductances together within 3, 10 and 10 %.
     """
     out = tmp_path / "mine.toml"
     done = CliRunner().invoke(
@@ -104,7 +104,7 @@ def test_the_measured_tables_make_the_round_trip(taox_file, tmp_path):
     twin = moments(device, jnp.arange(33), grid)
     seen = np.array([[entry is not None for entry in summary[p]["mean"]] for p in ("set", "reset")])
     assert seen.sum() >= 22
-    for part, (each, together) in enumerate([(0.1, 0.03), (0.2, 0.1), (0.2, 0.1)]):
+    for part, (each, together) in enumerate([(0.1, 0.03), (0.3, 0.1), (0.2, 0.1)]):
         found, expected = np.abs(twin[part][seen]), np.abs(true[part][seen])
         assert (np.abs(found - expected) < each * expected + 0.01 * (G_MAX - G_MIN)).all()
         assert found.sum() == pytest.approx(expected.sum(), rel=together)
