@@ -1,12 +1,18 @@
 """Twins: chips that are measured through their interface, and what their chip files simulate."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from chips_for_tests import SealedChip, alter
+from madem._checks import InputError
 from madem.chips import fabricate, load_chip, parse_chip, toml_text
+from madem.cli.characterise import characterise as command
 from madem.devices import parse_steps
 from madem.studies.characterise import characterise, characterised_chip
 
@@ -43,8 +49,9 @@ def measured(request):
 def test_a_twin_steps_as_its_chip_does(measured):
     """From 1,000 pulses a device: mean step within 10 %, spreads within 20 %, or 1 % of the range.
 
-    At every conductance where the fit says what it found, and for all devices, against the hidden
-    ones. Over 10 seeds of chip and measurement each, none of either kind of chip missed that.
+    At every conductance where the fit says what it found, over all devices, against the hidden
+    ones. `benchmarks/twins.py` found the worst of 156 such errors within this for 19 of 20 chips of
+    other seeds, and 13 % beyond it (a spread of cycles) for one.
     """
     chip, found, twin = measured
     device = twin.device.build().device
@@ -88,6 +95,7 @@ def test_an_ideal_chip_has_an_ideal_twin():
     assert found.healthy.all()
     assert found.noise < 1e-9
     step = hidden.device.step
+    assert step is not None
     inner = found.fit.found.mean[:, 1:-1]
     seen = np.isfinite(inner)
     assert seen.any(axis=1).all()
@@ -97,3 +105,25 @@ def test_an_ideal_chip_has_an_ideal_twin():
     twin = characterised_chip(found, hidden, "twin")
     assert twin.device.stuck_on == twin.device.stuck_off == 0
     assert twin.device.g_stuck_on is None
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer()
+    app.command()(command)
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def test_the_command_writes_a_chip_file_and_a_figure(run, tmp_path):
+    kind = tmp_path / "kind.toml"
+    kind.write_text(toml_text(alter(load_chip("ideal"), array=SMALL | {"rows": 4, "columns": 4})))
+    out = tmp_path / "twin.toml"
+    done = run(kind, "--pulses", 300, "--like", "ideal", "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["stuck_on"] == summary["stuck_off"] == 0
+    assert summary["devices"] == 32
+    assert load_chip(out).limits.devices == (1, 4, 4, 2)
+    assert (tmp_path / "twin.png").stat().st_size > 10_000
+    assert isinstance(run(kind, "--pulses", 5).exception, InputError)
+    assert isinstance(run(kind, "--out", "twin.json").exception, InputError)

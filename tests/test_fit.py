@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -201,6 +202,36 @@ def test_numbered_pulses_tell_where_trains_end(tmp_path):
         np.testing.assert_allclose(mean[np.isfinite(mean)], sign * 1e-6, rtol=1e-3)
     trains = load_trains(path, **columns)
     assert trains.follows.sum() == 4 * 60 - 1
+
+
+RAMPS = Path(__file__).parent.parent / "examples" / "taox-ramps.csv"
+
+
+def test_measured_ramps_of_one_device(tmp_path):
+    """Mean steps of the fit are those counted directly, within 4 µS of each conductance."""
+    out = tmp_path / "ramps.toml"
+    columns = ["--conductance", "conductance (uS)", "--polarity", "polarity", "--pulse", "pulse"]
+    done = CliRunner().invoke(
+        app, ["fit", str(RAMPS), *columns, "--unit", "uS", "--out", str(out), "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert all(entry is None for entry in summary["set"]["device"])
+    table = np.genfromtxt(RAMPS, delimiter=",", skip_header=1, dtype=None, encoding="utf-8")
+    number, polarity, read = (np.array([row[k] for row in table]) for k in range(3))
+    for name in ("SET", "RESET"):
+        pulsed = (number[1:] > 0) & (polarity[1:] == name)
+        start, step = read[:-1][pulsed], np.diff(read)[pulsed]
+        inner = list(zip(summary["conductance"], summary[name.lower()]["mean"], strict=True))[1:-1]
+        for conductance, entry in inner:
+            near = np.abs(start - 1e6 * conductance) < 4
+            spread = step[near].std() / np.sqrt(near.sum())
+            assert abs(1e6 * entry["value"] - step[near].mean()) < 4 * spread + 0.02
+            assert entry["low"] < entry["value"] < entry["high"]
+    device = load_chip(out).device.build()
+    start = jnp.full((2000,), 200e-6)
+    after = device.pulse(start, jnp.ones(2000, int), jnp.zeros(2000, int), jax.random.key(0))
+    assert float(jnp.mean(after - start)) == pytest.approx(0.5e-6, rel=0.1)
 
 
 GOOD = "d,p,g\n" + "\n".join(f"a,{'SET' if n % 2 else 'RESET'},{20 + n % 7}" for n in range(100))

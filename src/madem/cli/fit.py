@@ -1,7 +1,7 @@
 """`madem fit`: a device model from files of measurements."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +14,7 @@ from madem.chips import PRESETS, load_chip, toml_text
 from madem.cli._console import Json, print_json, results
 from madem.data import load_columns, numbers
 from madem.report import save_figure, step_figure, step_table, sweep_figure
-from madem.studies.pulse_fit import fit_summary, fit_trains, fitted_chip, load_trains
+from madem.studies.pulse_fit import Trains, fit_summary, fit_trains, fitted_chip, load_trains
 from madem.studies.sweep_fit import fit_sweep
 
 _INTERVAL = ("value", "low", "high")
@@ -71,18 +71,17 @@ def fit(
         )
 
 
-def _fit_pulses(file: Path, trains: Any, chip: str, target: Path, as_json: bool) -> None:
+def _fit_pulses(file: Path, trains: Trains, chip: str, target: Path, as_json: bool) -> None:
     found = fit_trains(trains, str(file))
     write_text(target, toml_text(fitted_chip(found, load_chip(chip), target.stem)))
     picture = target.with_suffix(".png")
-    summary = {"file": str(file), "chip": str(target), "figure": str(picture)} | fit_summary(found)
-    points = np.stack([found.steps.start, found.steps.step])
-    rises = found.steps.rises
-    save_figure(step_figure(summary, points[:, rises], points[:, ~rises], file.name), picture)
+    summary = {"file": str(file), "chip": str(target), "figure": str(picture)}
+    summary |= fit_summary(found.fit, found.noise)
+    save_figure(step_figure(summary, found.steps, file.name), picture)
     if as_json:
         print_json(summary)
         return
-    results.print(step_table(summary, f"{file.name}, {summary['devices']} devices"))
+    results.print(step_table(summary, f"{file.name}, devices: {summary['devices']}"))
     results.print(f"chip file: {target}\nfigure: {picture}", soft_wrap=True)
 
 

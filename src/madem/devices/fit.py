@@ -69,7 +69,7 @@ class Components(NamedTuple):
     mean: Float[np.ndarray, "2 grid"]
     """Mean over devices."""
     device: Float[np.ndarray, "2 grid"]
-    """Standard deviation over devices of their mean steps."""
+    """Standard deviation over devices of their mean steps; NaN for a single device."""
     cycle: Float[np.ndarray, "2 grid"]
     """Standard deviation of a device's steps from pulse to pulse, root mean square of devices."""
 
@@ -247,7 +247,7 @@ def _components(
         cycle = np.sqrt(np.maximum(about - noise**2, 0))
         halves.append((mean, np.sqrt(np.maximum(apart, 0)), cycle))
     mean, device, cycle = (np.stack(parts) for parts in zip(*halves, strict=True))
-    return Components(mean=mean, device=np.where(len(devices) > 1, device, 0.0), cycle=cycle)
+    return Components(mean=mean, device=np.where(len(devices) > 1, device, np.nan), cycle=cycle)
 
 
 def _mean(

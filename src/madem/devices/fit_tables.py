@@ -101,6 +101,6 @@ def _factor(
 
 
 def _filled(values: Float[np.ndarray, " grid"]) -> Float[np.ndarray, " grid"]:
-    """Where nothing was seen, what lies between the nearest that were."""
+    """Where nothing was seen, what lies between the nearest that were; 0 if none was."""
     at, seen = np.arange(len(values)), np.isfinite(values)
-    return np.interp(at, at[seen], values[seen])
+    return np.interp(at, at[seen], values[seen]) if seen.any() else np.zeros_like(values)

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
+from madem.devices.fit import Steps
+
 _INK, _CYCLE, _DEVICE, _FAINT = "#1f2937", "#2563eb", "#d97706", "#9ca3af"
 _SMALL = 8
 _DOTS = 4000
@@ -17,20 +19,15 @@ _MICRO = 1e6
 _LABELS = {"mean": "mean", "device": "± devices", "cycle": "± cycles"}
 
 
-def step_figure(
-    summary: dict[str, Any],
-    rises: Float[np.ndarray, "2 set_pulses"],
-    falls: Float[np.ndarray, "2 reset_pulses"],
-    title: str,
-) -> Figure:
-    """Steps against conductance, SET and RESET: pulses (start and step), means and spreads.
+def step_figure(summary: dict[str, Any], steps: Steps, title: str) -> Figure:
+    """Steps against conductance, SET and RESET: single pulses, means and spreads.
 
     `summary` is that of the fit; bars are 95 % intervals.
     """
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     axes = figure.subplots(1, 2)
-    for axis, name, points in zip(axes, ("set", "reset"), (rises, falls), strict=True):
-        _draw_steps(axis, summary, name, points)
+    for axis, name, chosen in zip(axes, ("set", "reset"), (steps.rises, ~steps.rises), strict=True):
+        _draw_steps(axis, summary, name, np.stack([steps.start[chosen], steps.step[chosen]]))
     axes[0].set_ylabel("step by one pulse (µS)", fontsize=_SMALL)
     axes[0].legend(frameon=False, fontsize=_SMALL)
     figure.suptitle(title, fontsize=_SMALL + 2, color=_INK)
@@ -43,7 +40,7 @@ def step_table(summary: dict[str, Any], title: str) -> Table:
         title=title,
         caption=f"microsiemens; R² {summary['set']['r_squared']:.3f} and "
         f"{summary['reset']['r_squared']:.3f}, read noise {_MICRO * summary['read_noise']:.3g}; "
-        "– where too few devices were pulsed; intervals in the figure",
+        "– where too little was seen; intervals in the figure",
         box=box.SIMPLE_HEAD,
         padding=(0, 0),
     )

@@ -51,11 +51,6 @@ class PulseFit(NamedTuple):
     noise: float
     """Standard deviation of a single reading, siemens."""
 
-    @property
-    def window(self) -> tuple[float, float]:
-        """Lowest and highest conductance seen, siemens."""
-        return float(self.fit.grid[0]), float(self.fit.grid[-1])
-
 
 def load_trains(
     path: Path,
@@ -131,7 +126,7 @@ def fitted_chip(found: PulseFit, like: ChipDescription, name: str) -> ChipDescri
     Full scale of its ADCs goes with the conductance range. Where devices settle after a pulse is
     in the fitted spread.
     """
-    low, high = found.window
+    low, high = float(found.fit.grid[0]), float(found.fit.grid[-1])
     device = DeviceDescription(
         model="tabulated",
         g_min=low,
@@ -146,14 +141,13 @@ def fitted_chip(found: PulseFit, like: ChipDescription, name: str) -> ChipDescri
     return dataclasses.replace(like, name=name, device=device, read=read)
 
 
-def fit_summary(found: PulseFit) -> dict[str, Any]:
-    """Numbers of a fit, for JSON; steps that too few devices showed are null."""
-    fit = found.fit
+def fit_summary(fit: StepFit, noise: float) -> dict[str, Any]:
+    """Numbers of a fit, and of a single reading's noise, for JSON; what was not seen is null."""
     summary: dict[str, Any] = {
         "devices": len(fit.curves[0].mean),
-        "g_min": found.window[0],
-        "g_max": found.window[1],
-        "read_noise": found.noise,
+        "g_min": float(fit.grid[0]),
+        "g_max": float(fit.grid[-1]),
+        "read_noise": noise,
         "conductance": fit.grid.tolist(),
     }
     for place, pulse in enumerate(("set", "reset")):
