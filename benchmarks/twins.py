@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     for preset in ("taox-64", "reram-open-loop"):
         errors = [worst_error(sized(preset, 1, 12), seed) for seed in range(options.seeds)]
-        for part, row in zip(ALLOWED, np.transpose(errors), strict=True):
+        for part, row in zip(ALLOWED, np.reshape(errors, (-1, 3)).T, strict=True):
             print(f"{preset:16} {part:7} error / allowed, worst of each seed: {np.round(row, 2)}")
     for preset in ("taox-64", "reram-open-loop"):
         hidden = sized(preset, 2, 24)

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from chips_for_tests import SealedChip, alter
+from devices_for_tests import moments
 from madem._checks import InputError
 from madem.chips import fabricate, load_chip, parse_chip, toml_text
 from madem.cli.characterise import characterise as command
@@ -21,21 +22,6 @@ HIDDEN = {
     "taox": alter(load_chip("taox-64"), array=SMALL, device={"stuck_on": 0.03, "stuck_off": 0.05}),
     "soft bounds": alter(load_chip("reram-open-loop"), array=SMALL),
 }
-
-
-def moments(device, traits, grid, samples=200):
-    """Mean, device-to-device and cycle-to-cycle spread of one step: SET and RESET × grid."""
-    shape = (jax.tree.leaves(traits)[0].size, len(grid), samples)
-    start = jnp.broadcast_to(jnp.asarray(grid, jnp.float32)[None, :, None], shape)
-    each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf.reshape(-1, 1, 1), shape), traits)
-    found = []
-    for sign in (1, -1):
-        after = device.pulse(start, jnp.full(shape, sign), each, jax.random.key(2))
-        step = np.asarray(after - start, np.float64)
-        mean, within = step.mean(2), step.var(2).mean(0)
-        apart = np.maximum(mean.var(0, ddof=1) - within / samples, 0)
-        found.append((mean.mean(0), np.sqrt(apart), np.sqrt(within)))
-    return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 
 @pytest.fixture(scope="module", params=HIDDEN.values(), ids=list(HIDDEN))

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chips_for_tests import alter
+from devices_for_tests import moments
 from madem._checks import InputError
 from madem.chips import chip_text, fabricate, load_chip, parse_chip, toml_text
 from madem.chips.description import PRESETS
@@ -40,21 +41,6 @@ def measured(model, traits, devices, pulses, seed=1):
     keys = jax.random.split(jax.random.key(seed), pulses)
     _, (after, signs) = jax.lax.scan(pulse, (start, start), keys)
     return np.concatenate([start[None], after]).astype(np.float64), np.asarray(signs)
-
-
-def moments(model, traits, grid, samples=400):
-    """Mean, device-to-device and cycle-to-cycle spread of one step: SET and RESET × grid."""
-    found = []
-    for sign in (1, -1):
-        shape = (len(jax.tree.leaves(traits)[0]), len(grid), samples)
-        start = jnp.broadcast_to(jnp.asarray(grid, jnp.float32)[None, :, None], shape)
-        each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:, None, None], shape), traits)  # noqa: B023
-        after = model.pulse(start, jnp.full(shape, sign), each, jax.random.key(2))
-        step = np.asarray(after - start, np.float64)
-        mean, within = step.mean(2), step.var(2).mean(0)
-        apart = np.maximum(mean.var(0, ddof=1) - within / samples, 0)
-        found.append((mean.mean(0), np.sqrt(apart), np.sqrt(within)))
-    return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 
 def write_trains(path, conductance, signs):

@@ -1,7 +1,6 @@
 """`madem chip characterise`: a chip file that simulates a chip."""
 
 import contextlib
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -68,9 +67,8 @@ def characterise(
         print_json(summary)
         return
     results.print(step_table(summary, f"{chip}, devices: {summary['devices']}"))
-    stuck = math.fsum((twin.device.stuck_on, twin.device.stuck_off))
     results.print(
-        f"stuck {stuck:.2%}; devices settle by {1e6 * found.settling:.3g} µS; lines: gains "
+        f"stuck {twin.device.stuck_on + twin.device.stuck_off:.2%}; devices settle by {1e6 * found.settling:.3g} µS; lines: gains "
         f"{found.gain:.2%}, offsets {1e6 * found.offset:.3g} µA\n"
         f"chip file: {out}\nfigure: {picture}",
         soft_wrap=True,

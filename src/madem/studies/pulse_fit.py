@@ -24,6 +24,8 @@ _ORDERS = 6
 """Powers of ten between the largest and the smallest conductance from which units are in doubt."""
 _FEWEST = 20
 """Pulses of either polarity without which nothing is fitted."""
+_TRAIN = 0.05
+"""How far a train of pulses without a reading may take a device, as a fraction of the range."""
 _SAME = 0.01
 """Amplitudes that differ by less, as a fraction, are the same."""
 
@@ -123,7 +125,8 @@ def fit_trains(trains: Trains, where: str) -> PulseFit:
 def fitted_chip(found: PulseFit, like: ChipDescription, name: str) -> ChipDescription:
     """A chip of the fitted devices; all that is not of the devices is taken from another.
 
-    Full scale of its ADCs goes with the conductance range. Where devices settle after a pulse is
+    Full scale of its ADCs goes with the conductance range, and its trains are as long as moves a
+    device by 5 % of it. Where devices settle after a pulse is
     in the fitted spread.
     """
     low, high = float(found.fit.grid[0]), float(found.fit.grid[-1])
@@ -133,6 +136,7 @@ def fitted_chip(found: PulseFit, like: ChipDescription, name: str) -> ChipDescri
         g_max=high,
         as_formed=(low, high),
         steps=steps_text(tables_of(found.fit), low, high),
+        longest_train=max(1, int(_TRAIN * (high - low) / np.nanmax(np.abs(found.fit.found.mean)))),
     )
     scale = (high - low) / (like.device.g_max - like.device.g_min)
     read = dataclasses.replace(
