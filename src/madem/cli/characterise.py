@@ -68,8 +68,9 @@ def characterise(
         return
     results.print(step_table(summary, f"{chip}, devices: {summary['devices']}"))
     results.print(
-        f"stuck {twin.device.stuck_on + twin.device.stuck_off:.2%}; devices settle by {1e6 * found.settling:.3g} µS; lines: gains "
-        f"{found.gain:.2%}, offsets {1e6 * found.offset:.3g} µA\n"
+        f"stuck {twin.device.stuck_on + twin.device.stuck_off:.2%}; devices settle by "
+        f"{1e6 * found.settling:.3g} µS; lines: gains {found.gain:.2%}, offsets "
+        f"{1e6 * found.offset:.3g} µA\n"
         f"chip file: {out}\nfigure: {picture}",
         soft_wrap=True,
     )
