@@ -36,7 +36,7 @@ def test_a_twin_steps_as_its_chip_does(measured):
     """From 1,000 pulses a device: mean step within 10 %, spreads within 20 %, or 1 % of the range.
 
     At every conductance where the fit says what it found, over all devices, against the hidden
-    ones. `benchmarks/twins.py` found the worst of 156 such errors within this for 19 of 20 chips of
+    ones. `benchmarks/twins.py` found the worst of such errors within this for 19 of 20 chips of
     other seeds, and 13 % beyond it (a spread of cycles) for one.
     """
     chip, found, twin = measured
