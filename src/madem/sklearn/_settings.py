@@ -1,4 +1,4 @@
-"""What the estimators' numbers may be; as is the custom of scikit-learn, they are checked in fit."""
+"""What the estimators' settings may be; by scikit-learn's custom they are checked in fit."""
 
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from madem._checks import InputError
+from madem.sklearn._training import EXACT, Chip
 
 
 def _count(value: Any) -> bool:
@@ -22,6 +23,10 @@ def _between(low: float, high: float) -> Callable[[Any], bool]:
 
 
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "chip": (
+        lambda value: isinstance(value, Chip),
+        f"{EXACT!r}, the name of a preset, a TOML file or a ChipDescription",
+    ),
     "hidden": (_sizes, "the sizes of the hidden layers, from 1 up, such as (64,) or (40, 40)"),
     "steps": (_count, "a whole number from 1 up"),
     "batch": (_count, "a whole number from 1 up"),
@@ -32,8 +37,9 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_settings(estimator: BaseEstimator) -> None:
-    """Raise `InputError` if a number of an estimator's cannot be used."""
-    for name, value in estimator.get_params(deep=False).items():
-        holds, expected = _EXPECTED.get(name, (lambda _: True, ""))
+    """Raise `InputError` if a setting cannot be used."""
+    values = estimator.get_params(deep=False)
+    for name in values.keys() & _EXPECTED.keys():
+        value, (holds, expected) = values[name], _EXPECTED[name]
         if not holds(value):
             raise InputError(f"{name} is {value!r}; give {expected}")

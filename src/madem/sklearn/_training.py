@@ -19,7 +19,6 @@ import optax
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from madem import training
-from madem._checks import InputError
 from madem.chips import AbstractChip, ChipDescription, exact_chip, fabricate, load_chip
 from madem.data import Batch
 from madem.learning import AccumulateAndProgram, Centred, SetWeights
@@ -137,11 +136,6 @@ def _exact(network: LayeredHopfield) -> AbstractChip:
 
 
 def _fabricated(network: LayeredHopfield, chip: Chip, key: Key[Array, ""]) -> AbstractChip:
-    if not isinstance(chip, Chip):
-        raise InputError(
-            f"chip is {chip!r}; give {EXACT!r}, the name of a preset, a TOML file or a "
-            "ChipDescription"
-        )
     description = chip if isinstance(chip, ChipDescription) else load_chip(chip)
     return fabricate(enlarged(description, network), key)
 
