@@ -5,6 +5,7 @@ the controller's own record says; nothing else of the chip.
 """
 
 import abc
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -111,33 +112,45 @@ class AbstractDifferenceRule(AbstractRule):
         ]
         output = network.output(phases.free.state)
         return Lesson(
-            gradient=mean_products(network, chip.limits, inputs, *weighed),
+            gradient=mean_traces(network, chip.limits, inputs, *weighed),
             output=output,
             cost=self.loss.cost(network.output_activation, output, targets),
             free=phases.free,
         )
 
 
-def mean_products(
+def mean_traces(
     network: AbstractNetwork,
     limits: Limits,
     inputs: Float[Array, "batch inputs"],
     *weighed: tuple[float, tuple[Float[Array, "batch _"], ...]],
 ) -> Weights:
-    """Mean over the batch of the product of the activities at the two lines of each pair.
+    """Mean over the batch of what each pair learns from; see `AbstractNetwork.trace`.
 
     Summed over states, each with its weight.
     """
     phases = [(weight, network.lines(inputs, state)) for weight, state in weighed]
-    products = []
+    traces = []
     for k in range(len(network.matrices)):
+        shares = [weight for weight, _ in phases]
         rows = [lines[k][0] for _, lines in phases]
-        columns = [weight * lines[k][1] for weight, lines in phases]
+        columns = [lines[k][1] for _, lines in phases]
+        shared = [share * column for share, column in zip(shares, columns, strict=True)]
         if k in network.of_inputs:  # the same rows in every state: one product for all
-            products.append(rows[0].T @ sum(columns[1:], columns[0]))
+            products = rows[0].T @ sum(shared[1:], shared[0])
         else:
-            products.append(jnp.concatenate(rows).T @ jnp.concatenate(columns))
-    return network.on_arrays([product / len(inputs) for product in products], limits)
+            products = jnp.concatenate(rows).T @ jnp.concatenate(shared)
+        trace = network.trace(k, products, _squares(shares, rows), _squares(shares, columns))
+        traces.append(trace / len(inputs))
+    return network.on_arrays(traces, limits)
+
+
+def _squares(
+    shares: Sequence[float], activities: Sequence[Float[Array, "presented lines"]]
+) -> Float[Array, " lines"]:
+    """Weighed sum of the squares at each line."""
+    sums = [share * jnp.sum(each**2, 0) for share, each in zip(shares, activities, strict=True)]
+    return sum(sums[1:], sums[0])
 
 
 def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:

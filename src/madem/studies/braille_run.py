@@ -15,7 +15,8 @@ from jaxtyping import Float
 import madem
 from madem._checks import InputError
 from madem._files import replacing
-from madem.chips import load_chip, parse_chip
+from madem.chips import chip_text
+from madem.chips.hardware import Bench, open_chip
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.recall import RecallScores, measure_recall
@@ -37,9 +38,10 @@ class BrailleRun:
         Raises `InputError` if the configuration, the chip or the path cannot be used; then
         nothing is written.
         """
-        study = BrailleStudy(config, parse_chip(chip))
+        study = BrailleStudy(config, open_chip(chip))
         folder = RunFolder.create(path, {"study": "braille", "braille": config.table()}, chip)
         run = cls(folder, study)
+        run._keep_ledger()
         started = time.perf_counter()
         state, effort = study.begin()
         header = {"step": 0, **effort, "seconds": time.perf_counter() - started}
@@ -58,7 +60,15 @@ class BrailleRun:
         if table.get("study") != "braille" or not isinstance(table.get("braille"), dict):
             raise InputError(f"{where}: not a run of madem braille")
         config = BrailleConfig.from_table(table["braille"], where)
-        return cls(folder, BrailleStudy(config, load_chip(folder.chip_path())))
+        chip = folder.chip_path()
+        run = cls(folder, BrailleStudy(config, open_chip(chip_text(chip), str(chip))))
+        run._keep_ledger()
+        return run
+
+    def _keep_ledger(self) -> None:
+        """What is done to a chip on the bench is written down in the run's folder."""
+        if isinstance(self.study.description, Bench):
+            self.study.description.keep_ledger(self.folder.ledger)
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
         """Header (`step`, `pulses`, `reads`, `seconds`) and state of the last checkpoint."""
@@ -79,7 +89,7 @@ class BrailleRun:
         self.folder.keep_metrics_until(header["step"])
         pulses, reads, seconds = header["pulses"], header["reads"], header["seconds"]
         started = time.perf_counter()
-        for progress in self.study.train(state):
+        for progress in self.study.train(self.study.take_up(state)):
             pulses += progress.entry["pulses"]
             reads += progress.entry["reads"]
             spent = seconds + time.perf_counter() - started
@@ -93,9 +103,10 @@ class BrailleRun:
         """Test the chip of the last checkpoint."""
         _, state = self.load()
         study = self.study
-        return measure_recall(
-            study.recall, state.chip, study.dots, study.config.samples, study.test_key
-        )
+        with study.on_bench():
+            return measure_recall(
+                study.recall, state.chip, study.dots, study.config.samples, study.test_key
+            )
 
     def finish(self, scores: RecallScores) -> dict[str, Any]:
         """Write the result, and return it."""
