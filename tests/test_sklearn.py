@@ -173,7 +173,7 @@ def test_data_that_cannot_be_used_is_refused(noisy):
         CrossbarClassifier("exact").fit(IRIS[0], IRIS[0][:, 0])
     with pytest.raises(ValueError, match="X has 3 features, but CrossbarClassifier is expecting 4"):
         noisy.predict(IRIS[0][:, :3])
-    with pytest.raises(InputError, match="flip is 0.5; give a probability between 0 and 0.5"):
+    with pytest.raises(InputError, match=r"flip is 0.5; give a probability between 0 and 0.5"):
         AssociativeMemory("exact", flip=0.5).fit(PATTERNS)
     with pytest.raises(NotFittedError):
         AssociativeMemory("exact").transform(PATTERNS)

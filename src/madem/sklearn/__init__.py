@@ -1,6 +1,6 @@
 """Chips as estimators of scikit-learn: fit, predict, score, and all that builds on them.
 
-    CrossbarClassifier(chip="taox-64").fit(x, y).score(x, y)
+CrossbarClassifier(chip="taox-64").fit(x, y).score(x, y)
 """
 
 from madem.sklearn.classifier import CrossbarClassifier

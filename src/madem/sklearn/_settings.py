@@ -11,7 +11,7 @@ from madem.sklearn._training import EXACT, Chip
 
 
 def _count(value: Any) -> bool:
-    return isinstance(value, Integral) and value >= 1
+    return isinstance(value, Integral) and int(value) >= 1
 
 
 def _sizes(value: Any) -> bool:
@@ -19,7 +19,7 @@ def _sizes(value: Any) -> bool:
 
 
 def _between(low: float, high: float) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, Real) and low < value < high
+    return lambda value: isinstance(value, Real) and low < float(value) < high
 
 
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {

@@ -149,7 +149,7 @@ def _learner(network: LayeredHopfield, recipe: Recipe, exact: bool) -> training.
     return training.Learner(
         network=network,
         rule=Centred(
-            recipe.beta,
+            beta=recipe.beta,
             free=Sweeps(recipe.free_sweeps, _TOLERANCE, average=3),
             nudged=Sweeps(6, _TOLERANCE, average=3),
             loss=recipe.loss,
@@ -181,14 +181,15 @@ def answers(
 
 def _parts(
     inputs: Float[np.ndarray, "rows inputs"],
-) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+) -> Iterator[tuple[Array, Array, int]]:
     """Rows and a number for each, padded to one shape, and how many they are."""
     seeds = np.array([zlib.crc32(row.tobytes()) for row in inputs], np.uint32)
     for start in range(0, len(inputs), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         used = len(inputs[part])
         missing = (0, _ROWS_AT_ONCE - used)
-        yield np.pad(inputs[part], (missing, (0, 0))), np.pad(seeds[part], missing), used
+        x = jnp.asarray(np.pad(inputs[part], (missing, (0, 0))))
+        yield x, jnp.asarray(np.pad(seeds[part], missing)), used
 
 
 @eqx.filter_jit

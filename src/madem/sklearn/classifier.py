@@ -29,6 +29,9 @@ class CrossbarClassifier(ClassifierMixin, BaseEstimator):
     is one chip, one order of batches and one noise: the same numbers each time.
     """
 
+    n_features_in_: int
+    """Features of the fit."""
+
     @no_type_check  # scikit-learn's custom: what is wrong is said by fit
     def __init__(
         self,

@@ -28,6 +28,9 @@ class AssociativeMemory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     `random_state` is one chip and one noise.
     """
 
+    n_features_in_: int
+    """Features of the fit."""
+
     @no_type_check  # scikit-learn's custom: what is wrong is said by fit
     def __init__(
         self,
