@@ -40,6 +40,7 @@ COMMANDS = _Commands(
     resume="madem.cli.resume",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
+    report="madem.cli.report",
     chip="madem.cli.chip",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",

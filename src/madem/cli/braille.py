@@ -14,7 +14,7 @@ from madem.cli._console import Json, StoppedError, messages, print_json, progres
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
-from madem.studies.braille_pictures import run_pictures
+from madem.studies.braille_pictures import braille_pictures
 from madem.studies.braille_run import BrailleRun
 from madem.studies.word_recall import recall_words
 
@@ -119,7 +119,7 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
     try:
         with messages.status("testing, and drawing"), run.study.on_bench():
             scores = run.evaluate()
-            figures = run_pictures(run)
+            figures = braille_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)
             summary = run.finish(scores)
     except KeyboardInterrupt:

@@ -1,0 +1,119 @@
+"""What is whole of a run's folder, and what is not: for whoever shows it."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from madem.studies.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its files tell it, without its checkpoints."""
+
+    path: Path
+    """The folder."""
+    config: dict[str, Any]
+    """What was asked."""
+    chip: str | None
+    """The chip's description."""
+    metrics: list[dict[str, Any]]
+    """Progress of training: the lines that are whole."""
+    summary: dict[str, Any] | None
+    """The result; None while the run is not finished."""
+    costs: dict[str, Any] | None
+    """What `madem cost RUN --json` printed, kept in the folder as `cost.json`."""
+    flaws: tuple[str, ...]
+    """What is missing, damaged or not a number, a sentence each."""
+
+    @property
+    def study(self) -> str:
+        """The command that made it."""
+        return str(self.config.get("study"))
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a run, finished, stopped or damaged.
+
+    Raises `InputError` if the folder is no run, of another format, or its config.toml is damaged.
+    """
+    folder = RunFolder.open(path, needed=())
+    flaws: list[str] = []
+    metrics = _metrics(path / "metrics.jsonl", flaws)
+    summary = _read(path / "summary.json", _table, flaws)
+    if not (path / "summary.json").exists():
+        flaws.append("the run is not finished: what is shown is where it stands")
+    chip = _read(folder.chip_path(), str, flaws)
+    if not folder.chip_path().exists():
+        flaws.append("chip.toml is missing")
+    costs = _read(path / "cost.json", _table, flaws)
+    return RunRecord(path, folder.config(), chip, metrics, summary, costs, tuple(flaws))
+
+
+def _table(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("a table was expected")
+    return found
+
+
+def _read(path: Path, parse: Callable[[str], Any], flaws: list[str]) -> Any:
+    """What a file holds; None, and a flaw noted, if it is damaged. None if it is not there."""
+    if not path.exists():
+        return None
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        flaws.append(f"{path.name} is damaged and left out: {error}")
+        return None
+
+
+def _metrics(path: Path, flaws: list[str]) -> list[dict[str, Any]]:
+    if not path.exists():
+        flaws.append("metrics.jsonl is missing: there are no learning curves")
+        return []
+    found, broken = [], []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        entry = _entry(line)
+        if entry is None:
+            broken.append(number)
+        else:
+            found.append(entry)
+    if broken:
+        flaws.append(f"metrics.jsonl: left out as damaged: {_lines(broken)}; the rest is shown")
+    for name in sorted({name for entry in found for name in entry}):
+        at = [entry["step"] for entry in found if not math.isfinite(entry.get(name, 0))]
+        if at:
+            flaws.append(
+                f"metrics.jsonl: {name} is not a finite number in {len(at)} of {len(found)} lines, "
+                f"first at step {at[0]:g}; its curve has gaps there"
+            )
+    return found
+
+
+def _entry(line: bytes) -> dict[str, float] | None:
+    """A line of metrics: numbers by name, `step` among them; None if it is anything else."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or not math.isfinite(_number(entry.get("step"))):
+        return None
+    return entry if all(_is_number(value) for value in entry.values()) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    return float(value) if _is_number(value) else math.nan
+
+
+def _lines(numbers: list[int], most: int = 5) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return f"line{'s' if len(numbers) > 1 else ''} {shown}{more}"
