@@ -15,7 +15,7 @@ from idx_for_tests import idx_bytes
 from madem._checks import InputError
 from madem.chips import Mapping, chip_text, fabricate, load_chip
 from madem.data import Dataset, Flip, WordBatches, encode, label_batches, load_digits, scaled
-from madem.learning import Effort
+from madem.learning import Effort, no_effort
 from madem.networks import LayeredHopfield
 from madem.relaxation import Sweeps
 from madem.report import compare_figure, compare_table
@@ -72,7 +72,8 @@ class Shake(AbstractMethod):
 
     def __call__(self, network, chip, batches, steps, key):
         counts = jax.random.randint(key, chip.limits.devices, -1, 2)
-        effort = Effort(jnp.sum(jnp.abs(counts)), jnp.int32(steps))
+        pulses = jnp.sum(jnp.abs(counts))
+        effort = Effort(pulses, jnp.int32(0), jnp.int32(steps))
         return Trained(chip.program(counts, jax.random.fold_in(key, 1)), effort, NOTHING_NOTED)
 
 
@@ -80,7 +81,7 @@ class LeaveAlone(AbstractMethod):
     """Learns nothing, and does nothing."""
 
     def __call__(self, network, chip, batches, steps, key):
-        return Trained(chip, Effort(jnp.int32(0), jnp.int32(0)), NOTHING_NOTED)
+        return Trained(chip, no_effort(), NOTHING_NOTED)
 
 
 @pytest.fixture

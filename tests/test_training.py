@@ -120,7 +120,8 @@ class Forget(AbstractRule):
         assert weights is not None
         rest = network.rest(len(inputs))
         free = Relaxed(rest, jnp.zeros(len(inputs)), jnp.int32(0), jnp.ones(len(inputs), bool))
-        return Lesson(weights, network.output(rest), jnp.zeros(len(inputs)), free)
+        zeros = jnp.zeros(len(inputs))
+        return Lesson(weights, network.output(rest), zeros, free, jnp.int32(0))
 
 
 def test_rules_are_told_what_the_devices_last_showed(study, start):

@@ -7,6 +7,7 @@ from typing import Any
 from madem._checks import InputError
 
 _PREFIXES = {
+    "a": 1e-18,
     "f": 1e-15,
     "p": 1e-12,
     "n": 1e-9,
@@ -16,8 +17,29 @@ _PREFIXES = {
     "": 1.0,
     "k": 1e3,
     "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
 }
-_SYMBOLS = {"siemens": "S", "volt": "V", "ampere": "A", "second": "s", "ohm": "ohm"}
+_SYMBOLS = {
+    "siemens": "S",
+    "volt": "V",
+    "ampere": "A",
+    "second": "s",
+    "ohm": "ohm",
+    "farad": "F",
+    "hertz": "Hz",
+    "joule": "J",
+    "watt": "W",
+    "metre": "m",
+    "byte": "B",
+    "joule/bit": "J/bit",
+    "joule/byte": "J/B",
+    "byte/second": "B/s",
+    "MAC/second": "MAC/s",
+    "gram/kWh": "g/kWh",
+    "USD/kWh": "USD/kWh",
+}
 _EXAMPLES = {
     "siemens": '"150 uS"',
     "volt": '"0.2 V"',
@@ -25,6 +47,18 @@ _EXAMPLES = {
     "second": '"10 ns"',
     "ohm": '"1 ohm"',
     "fraction": '"2.6 %"',
+    "farad": '"0.2 fF"',
+    "hertz": '"100 MHz"',
+    "joule": '"10 fJ"',
+    "watt": '"20 uW"',
+    "metre": '"28 nm"',
+    "byte": '"50 MB"',
+    "joule/bit": '"4 pJ/bit"',
+    "joule/byte": '"1 pJ/B"',
+    "byte/second": '"10 GB/s"',
+    "MAC/second": '"64 GMAC/s"',
+    "gram/kWh": '"481 g/kWh"',
+    "USD/kWh": '"0.13 USD/kWh"',
 }
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s.]\S*)\s*")
 

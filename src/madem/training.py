@@ -58,16 +58,27 @@ class Record(NamedTuple):
     """Mean cost of the free outputs."""
     exact: Float[Array, " steps"]
     """Share of the batch whose free outputs all have the sign of their target."""
-    pulses: Int[Array, " steps"]
-    """Pulses applied."""
+    sets: Int[Array, " steps"]
+    """SET pulses applied."""
+    resets: Int[Array, " steps"]
+    """RESET pulses applied."""
     reads: Int[Array, " steps"]
     """Single devices read."""
     sweeps: Int[Array, " steps"]
     """Sweeps of the free phase."""
+    nudged_sweeps: Int[Array, " steps"]
+    """Sweeps of each nudged phase."""
+    vectors: Int[Array, " steps"]
+    """Vectors presented."""
     residual: Float[Array, " steps"]
     """Largest change of an activity in its last sweep."""
     converged: Float[Array, " steps"]
     """Share of the samples that came down to the tolerance."""
+
+    @property
+    def pulses(self) -> Int[Array, "*chips steps"]:
+        """Pulses applied, of either kind."""
+        return self.sets + self.resets
 
 
 @eqx.filter_jit
@@ -188,9 +199,12 @@ def note(lesson: Lesson, targets: Float[Array, "batch outputs"], effort: Effort)
     return Record(
         cost=jnp.mean(lesson.cost),
         exact=jnp.mean(right, dtype=jnp.float32),
-        pulses=effort.pulses,
+        sets=effort.sets,
+        resets=effort.resets,
         reads=effort.reads,
         sweeps=lesson.free.sweeps,
+        nudged_sweeps=lesson.nudged_sweeps,
+        vectors=jnp.int32(len(lesson.cost)),
         residual=jnp.max(lesson.free.residual),
         converged=jnp.mean(lesson.free.converged, dtype=jnp.float32),
     )
@@ -202,7 +216,7 @@ def summarise(record: Record, steps: int) -> dict[str, float | int]:
     return {
         "cost": float(noted["cost"].mean()),
         "exact": float(noted["exact"].mean()),
-        "pulses": int(noted["pulses"].sum(dtype=np.int64)),
+        "pulses": int((noted["sets"] + noted["resets"]).sum(dtype=np.int64)),
         "reads": int(noted["reads"].sum(dtype=np.int64)),
         "sweeps": float(noted["sweeps"].mean()),
         "residual": float(noted["residual"].max()),

@@ -41,6 +41,7 @@ COMMANDS = _Commands(
     recall="madem.cli.braille",
     compare="madem.cli.compare",
     report="madem.cli.report",
+    cost="madem.cli.cost",
     chip="madem.cli.chip",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",

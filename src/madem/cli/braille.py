@@ -8,14 +8,17 @@ import jax
 import typer
 
 from madem._checks import InputError
-from madem.chips import PRESETS
+from madem.chips import PRESETS, ChipDescription
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
+from madem.cli._cost import show_cost
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
+from madem.studies.braille_cost import job_of_run
 from madem.studies.braille_pictures import braille_pictures
 from madem.studies.braille_run import BrailleRun
+from madem.studies.cost import account, default_prices
 from madem.studies.word_recall import recall_words
 
 _Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
@@ -121,7 +124,9 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
             scores = run.evaluate()
             figures = braille_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)
-            summary = run.finish(scores)
+            described = isinstance(run.study.description, ChipDescription)
+            cost = account(job_of_run(run), default_prices()) if described else None
+            summary = run.finish(scores, cost)
     except KeyboardInterrupt:
         raise StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
     _show(summary, as_json)
@@ -159,6 +164,8 @@ def _show(summary: dict[str, Any], as_json: bool) -> None:
         f"{summary['seconds']:.1f} s of training; up to {100 * unsettled:.0f} % of recalls had not "
         "settled at the sweep limit and were averaged over their last sweeps"
     )
+    if "cost" in summary:  # not in runs of an older madem, or on the bench
+        show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)
 
 

@@ -75,6 +75,7 @@ class ModelBackprop(AbstractRule):
             output=output,
             cost=self.loss.cost(network.output_activation, output, targets),
             free=free,
+            nudged_sweeps=jnp.int32(0),
         )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from madem._checks import InputError
 from madem.chips import AbstractChip, Limits, Weights
@@ -30,6 +30,8 @@ class Lesson(NamedTuple):
     """Cost of the free outputs."""
     free: Relaxed
     """How the free phase ended."""
+    nudged_sweeps: Int[Array, ""]
+    """Sweeps that each nudged phase took; 0 without any."""
 
 
 class AbstractRule(eqx.Module):
@@ -116,6 +118,7 @@ class AbstractDifferenceRule(AbstractRule):
             output=output,
             cost=self.loss.cost(network.output_activation, output, targets),
             free=phases.free,
+            nudged_sweeps=phases.nudged[0].sweeps,
         )
 
 

@@ -21,19 +21,26 @@ that near an edge a device hardly moves further, and its partner has to."""
 class Effort(NamedTuple):
     """What writing took."""
 
-    pulses: Int[Array, ""]
-    """SET and RESET pulses applied."""
+    sets: Int[Array, ""]
+    """SET pulses applied."""
+    resets: Int[Array, ""]
+    """RESET pulses applied."""
     reads: Int[Array, ""]
     """Readings of single devices."""
 
+    @property
+    def pulses(self) -> Int[Array, "*chips"]:
+        """Pulses of either kind."""
+        return self.sets + self.resets
+
     def __add__(self, other: "Effort") -> "Effort":  # type: ignore[override]
         """Sum of both."""
-        return Effort(self.pulses + other.pulses, self.reads + other.reads)
+        return Effort(self.sets + other.sets, self.resets + other.resets, self.reads + other.reads)
 
 
 def no_effort() -> Effort:
     """Nothing yet."""
-    return Effort(jnp.int32(0), jnp.int32(0))
+    return Effort(jnp.int32(0), jnp.int32(0), jnp.int32(0))
 
 
 def effort_of(
@@ -41,7 +48,7 @@ def effort_of(
 ) -> Effort:
     """Effort of some pulses, and of reading some devices once, or none."""
     reads = jnp.int32(0) if read is None else jnp.sum(read, dtype=jnp.int32)
-    return Effort(jnp.sum(jnp.abs(counts)), reads)
+    return Effort(jnp.sum(jnp.maximum(counts, 0)), jnp.sum(jnp.maximum(-counts, 0)), reads)
 
 
 def whole_pulses(
@@ -80,7 +87,7 @@ def read_devices(
 ) -> tuple[Float[Array, "arrays rows columns 2"], Effort]:
     """Mean of several readings of the devices in `cells`, siemens (NaN elsewhere)."""
     readings = [chip.read(cells, each) for each in jax.random.split(key, repeats)]
-    effort = Effort(jnp.int32(0), repeats * jnp.sum(cells, dtype=jnp.int32))
+    effort = no_effort()._replace(reads=repeats * jnp.sum(cells, dtype=jnp.int32))
     return sum(readings[1:], readings[0]) / repeats, effort
 
 

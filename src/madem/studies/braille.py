@@ -11,6 +11,7 @@ from madem import training
 from madem._checks import InputError
 from madem.chips import AbstractChip, ChipDescription, Limits, Mapping
 from madem.chips.hardware import Bench, failures_of, make_chip
+from madem.costs import Counts
 from madem.data import DOTS_PER_CELL, Flip, WordBatches, encode
 from madem.learning import Effort
 from madem.networks import (
@@ -22,6 +23,7 @@ from madem.networks import (
 )
 from madem.relaxation import Sweeps
 from madem.studies.braille_config import PROGRAMMERS, RULES, BrailleConfig
+from madem.studies.counting import counts_before, counts_of
 from madem.studies.descent import cosine_descent
 from madem.studies.recall import Recall
 
@@ -34,6 +36,8 @@ class Progress:
     """Where training stands."""
     entry: dict[str, float | int]
     """Means over the stretch; `pulses` and `reads` are its sums."""
+    counts: Counts
+    """What it counted."""
 
 
 class BrailleStudy:
@@ -84,11 +88,11 @@ class BrailleStudy:
         with self.on_bench():
             return training.reread(state, jax.random.fold_in(self.test_key, 3))
 
-    def begin(self) -> tuple[training.TrainingState, dict[str, int]]:
-        """Self-test the chip and write the first weights; what that took in pulses and reads."""
+    def begin(self) -> tuple[training.TrainingState, Counts]:
+        """Self-test the chip and write the first weights; what that took."""
         with self.on_bench():
             state, effort = self.begin_traced()
-        return state, {"pulses": int(effort.pulses), "reads": int(effort.reads)}
+        return state, counts_before(effort)
 
     def begin_traced(self) -> tuple[training.TrainingState, Effort]:
         """What `begin` does, traceable by JAX: its shapes are those of a checkpoint."""
@@ -104,7 +108,9 @@ class BrailleStudy:
                 state, record = training.train(
                     self.learner, state, self.batches, jnp.int32(steps), self._run_key, most=stretch
                 )
-            yield Progress(state, {"step": done + steps, **training.summarise(record, steps)})
+            entry = {"step": done + steps, **training.summarise(record, steps)}
+            limits = self.description.limits
+            yield Progress(state, entry, counts_of(record, steps, self.learner, limits))
 
 
 def _network(config: BrailleConfig, dots: int) -> AbstractNetwork:

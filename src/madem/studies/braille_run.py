@@ -16,6 +16,7 @@ from madem._checks import InputError
 from madem._files import replacing
 from madem.chips import chip_text
 from madem.chips.hardware import Bench, open_chip
+from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.pictures import read_all
@@ -43,8 +44,14 @@ class BrailleRun:
         run = cls(folder, study)
         run._keep_ledger()
         started = time.perf_counter()
-        state, effort = study.begin()
-        header = {"step": 0, **effort, "seconds": time.perf_counter() - started}
+        state, counts = study.begin()
+        header = {
+            "step": 0,
+            "pulses": counts.sets + counts.resets,
+            "reads": counts.reads,
+            "seconds": time.perf_counter() - started,
+            "counts": counts.table(),
+        }
         folder.first_reading.parent.mkdir()
         with replacing(folder.first_reading) as file:
             np.save(file, run.read(state))
@@ -71,7 +78,7 @@ class BrailleRun:
             self.study.description.keep_ledger(self.folder.ledger)
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
-        """Header (`step`, `pulses`, `reads`, `seconds`) and state of the last checkpoint."""
+        """State of the last checkpoint, and its header: `step`, and what was counted so far."""
         return self.folder.load_checkpoint(self._like)
 
     @functools.cached_property
@@ -87,13 +94,19 @@ class BrailleRun:
         """
         header, state = self.load()
         self.folder.keep_metrics_until(header["step"])
-        pulses, reads, seconds = header["pulses"], header["reads"], header["seconds"]
+        counts = Counts.from_table(header.get("counts", {}), str(self.folder.path))
+        seconds = header["seconds"]
         started = time.perf_counter()
         for progress in self.study.train(self.study.take_up(state)):
-            pulses += progress.entry["pulses"]
-            reads += progress.entry["reads"]
+            counts += progress.counts
             spent = seconds + time.perf_counter() - started
-            entry = {**progress.entry, "pulses": pulses, "reads": reads, "seconds": spent}
+            entry = {
+                **progress.entry,
+                "pulses": counts.sets + counts.resets,
+                "reads": counts.reads,
+                "seconds": spent,
+                "counts": counts.table(),
+            }
             self.folder.add_metrics(entry)
             totals = {name: entry[name] for name in header}
             self.folder.save_checkpoint(totals, progress.state)
@@ -108,8 +121,8 @@ class BrailleRun:
                 study.recall, state.chip, study.dots, study.config.samples, study.test_key
             )
 
-    def finish(self, scores: RecallScores) -> dict[str, Any]:
-        """Write the result, and return it."""
+    def finish(self, scores: RecallScores, cost: dict[str, Any] | None) -> dict[str, Any]:
+        """Write the result, what it cost included if that is known, and return it."""
         header, _ = self.load()
         config = self.study.config
         summary = {
@@ -125,6 +138,7 @@ class BrailleRun:
             "programming": config.programming,
             "words": list(config.words),
             "seed": config.seed,
+            **({} if cost is None else {"cost": cost}),
             "run": str(self.folder.path),
             "madem": madem.__version__,
         }

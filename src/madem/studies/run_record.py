@@ -24,8 +24,6 @@ class RunRecord:
     """Progress of training: the lines that are whole."""
     summary: dict[str, Any] | None
     """The result; None while the run is not finished."""
-    costs: dict[str, Any] | None
-    """What `madem cost RUN --json` printed, kept in the folder as `cost.json`."""
     flaws: tuple[str, ...]
     """What is missing, damaged or not a number, a sentence each."""
 
@@ -49,8 +47,7 @@ def read_record(path: Path) -> RunRecord:
     chip = _read(folder.chip_path(), str, flaws)
     if not folder.chip_path().exists():
         flaws.append("chip.toml is missing")
-    costs = _read(path / "cost.json", _table, flaws)
-    return RunRecord(path, folder.config(), chip, metrics, summary, costs, tuple(flaws))
+    return RunRecord(path, folder.config(), chip, metrics, summary, tuple(flaws))
 
 
 def _table(text: str) -> dict[str, Any]:

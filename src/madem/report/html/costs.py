@@ -1,4 +1,4 @@
-"""Energy and time, where `madem cost` has accounted for them."""
+"""Energy and time of a run, accounted for."""
 
 from madem.report.html._blocks import Plot, Section, Table, Text
 from madem.report.html._figures import bars
@@ -7,9 +7,9 @@ from madem.studies.shown_run import ShownRun
 
 
 def costs(run: ShownRun) -> Section | None:
-    """The account kept in the run's folder as `cost.json`; see `RunRecord.costs`."""
-    found = run.record.costs
-    if found is None:
+    """The account in a run's result: what `madem cost` says of it by default."""
+    found = (run.record.summary or {}).get("cost")
+    if not found:
         return None
     terms = sorted(found["training"]["terms"].items(), key=lambda term: -term[1])
     total = found["training"]["joules"]

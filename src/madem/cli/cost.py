@@ -1,0 +1,126 @@
+"""`madem cost`: energy, time, carbon and money of a run, or of one that is yet to be made."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from madem._checks import InputError
+from madem.chips import chip_text
+from madem.cli._console import Json, messages, print_json
+from madem.cli._cost import show_cost
+from madem.costs import (
+    SCENARIOS,
+    Computer,
+    Scenario,
+    Work,
+    computer,
+    grid,
+    grids,
+    joules,
+    load_scenario,
+    measure_cpu,
+    measured,
+    tornado,
+    training_events,
+)
+from madem.report.costs import (
+    breakdown_figure,
+    scaling_figure,
+    tornado_figure,
+)
+from madem.report.figures import save_figure
+from madem.studies.braille_cost import config_table, job_of_config, job_of_run
+from madem.studies.braille_run import BrailleRun
+from madem.studies.cost import Job, Prices, account
+
+_THIS_CPU = "cpu"
+_DEVICES = "h200, h200-bf16, a100, a100-bf16, laptop, cortex-m4, or cpu: this machine's, measured"
+
+
+def cost(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or its config.toml.")],
+    scenario: Annotated[
+        str, typer.Option(help=f"One of {', '.join(SCENARIOS)}, or a TOML file.")
+    ] = "integrated-28nm",
+    against: Annotated[str, typer.Option(help=f"One of {_DEVICES}.")] = "h200",
+    electricity: Annotated[
+        str, typer.Option("--grid", help=f"Country: one of {', '.join(grids())}.")
+    ] = "world",
+    chip: Annotated[
+        str | None,
+        typer.Option(help="Chip for a config.toml; the chip.toml beside it by default."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures, made if needed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Account for the energy, time, carbon and money of training, and of one inference."""
+    circuits = load_scenario(scenario)
+    place = grid(electricity)
+    job = _job(run, chip)
+    other = _this_cpu(job) if against == _THIS_CPU else computer(against)
+    prices = Prices(circuits, other, place)
+    found = account(job, prices)
+    if out is not None:
+        _draw(job, prices, out)
+    if as_json:
+        print_json(found)
+    else:
+        show_cost(found)
+
+
+def _job(path: Path, chip: str | None) -> Job:
+    if path.is_dir():
+        if chip is not None:
+            raise InputError("--chip is for a config.toml; a run has its own chip")
+        return job_of_run(BrailleRun.open(path))
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; give the folder of a run, or a config.toml"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
+    beside = path.with_name("chip.toml")
+    text = chip_text(chip if chip is not None else beside if beside.exists() else "taox-64")
+    return job_of_config(config_table(table, path), text)
+
+
+def _this_cpu(job: Job) -> Computer:
+    """This machine's CPU at the products of this network, one vector at a time."""
+    rows, columns = job.plan.matrices[-1]
+    known = computer("laptop")
+    found = measure_cpu(rows, columns, 1)
+    watts = found.watts
+    if watts is None:
+        watts = known.constants["power"].value
+        messages.print(
+            f"no energy counter of this CPU can be read; {watts:g} W are assumed, the thermal "
+            "design power of a laptop's",
+            style="yellow",
+        )
+    return measured(known, found.macs_per_second, watts / found.macs_per_second)
+
+
+def _draw(job: Job, prices: Prices, folder: Path) -> None:
+    """Breakdown, scaling and sensitivity, as PNG."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {folder}: {error.strerror}; give a folder") from error
+    known: list[Scenario] = [load_scenario(name) for name in SCENARIOS]
+    accounts = [account(job, Prices(each, prices.computer, prices.grid)) for each in known]
+    save_figure(breakdown_figure(accounts), folder / "breakdown.png")
+    for batch in (1, 128):
+        figure = scaling_figure(known, prices.computer, Work(batch=batch))
+        save_figure(figure, folder / f"scaling-batch-{batch}.png")
+    events = training_events(job.plan, job.counts)
+    chosen = prices.scenario
+
+    def energy(values: Any) -> float:
+        return sum(joules(events, job.arrays, values, chosen.conversion).values())
+
+    swings = tornado(energy, chosen.constants)
+    save_figure(tornado_figure(swings, energy(chosen.values())), folder / "sensitivity.png")

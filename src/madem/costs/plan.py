@@ -1,0 +1,148 @@
+"""What a network asks of the arrays for one vector: told by the network's own sweep, traced once.
+
+A chip that only notes what it is asked for takes the place of the real one while JAX works out
+shapes. So the count is that of the sweep that runs, whatever the network, and costs nothing there.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from madem.chips import AbstractChip, Limits
+from madem.costs.events import ArrayRead
+from madem.networks import AbstractNetwork, check_fit
+
+
+@dataclass(frozen=True)
+class Products:
+    """Products of one vector."""
+
+    reads: Mapping[ArrayRead, int]
+    """How many, by size and direction."""
+    stages: int
+    """Rounds that follow one another: an array makes one product at a time, several at once."""
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of a weight with an activity."""
+        return sum(number * read.pairs for read, number in self.reads.items())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network lies on a chip, and what one vector takes."""
+
+    drive: Products
+    """Products that the input makes, once."""
+    sweep: Products
+    """Products of one sweep."""
+    neurons: int
+    """Neurons updated in a sweep."""
+    inputs: int
+    """Width of the input."""
+    outputs: int
+    """Width of the output."""
+    pairs: int
+    """Differential pairs in use."""
+    arrays: int
+    """Arrays in use."""
+    matrices: tuple[tuple[int, int], ...]
+    """Rows and columns of each weight matrix, biases included."""
+
+
+def plan(network: AbstractNetwork, limits: Limits) -> Plan:
+    """Look at what a network asks of a chip. Raises `InputError` if it does not fit."""
+    check_fit(network, limits)
+    tiles = network.tiles(limits)
+    used = {one.first + k: lines for one in tiles for k, lines in enumerate(one.used)}
+    rest = network.rest(1)
+    key = jax.random.key(0)
+    inputs = jnp.zeros((1, network.inputs))
+    nothing = jnp.zeros(jax.eval_shape(lambda: network.drive(_Notes(limits), inputs, key)).shape)
+
+    def turn(layers: tuple[int, ...]) -> Callable[[_Notes], PyTree[Array]]:
+        return lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,))
+
+    return Plan(
+        drive=_products([lambda chip: network.drive(chip, inputs, key)], limits, used),
+        sweep=_products([turn(layers) for layers in network.turns], limits, used),
+        neurons=sum(layer.size for layer in rest),
+        inputs=network.inputs,
+        outputs=network.outputs,
+        pairs=sum(rows * columns for rows, columns in network.matrices) - len(network.unused),
+        arrays=sum(one.count for one in tiles),
+        matrices=network.matrices,
+    )
+
+
+def _products(
+    turns: Sequence[Callable[["_Notes"], PyTree[Array]]],
+    limits: Limits,
+    used: Mapping[int, tuple[int, int]],
+) -> Products:
+    """Products of turns that follow one another; within a turn, arrays work at once."""
+    reads: Counter[ArrayRead] = Counter()
+    stages = 0
+    for turn in turns:
+        notes = _Notes(limits)
+        jax.eval_shape(lambda turn=turn, notes=notes: turn(notes))
+        busy: Counter[int] = Counter()
+        for array, vectors, forward in notes.asked:
+            rows, columns = used[array]
+            lines = (rows, columns) if forward else (columns, rows)
+            reads[ArrayRead(*lines, forward)] += vectors
+            busy[array] += vectors
+        stages += max(busy.values(), default=0)
+    return Products(dict(reads), stages)
+
+
+class _Notes(AbstractChip):
+    """A chip that notes which arrays it is asked to read, and shows nothing."""
+
+    limits: Limits = eqx.field(static=True)
+    asked: list[tuple[int, int, bool]] = eqx.field(static=True, default_factory=list)
+
+    def forward(
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        return self._noted(first, voltages, columns or self.limits.columns, True)
+
+    def transposed(
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        return self._noted(first, voltages, rows or self.limits.rows, False)
+
+    def _noted(self, first: int, voltages: Array, sensed: int, forward: bool) -> Array:
+        arrays, vectors, _ = voltages.shape
+        self.asked.extend((first + n, vectors, forward) for n in range(arrays))
+        return jnp.zeros((arrays, vectors, sensed))
+
+    def program(
+        self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> "AbstractChip":
+        raise AssertionError("no network programs a chip")
+
+    def verify(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        raise AssertionError("no network reads single devices")
+
+    def read(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        raise AssertionError("no network reads single devices")
