@@ -8,9 +8,10 @@ from jaxtyping import Array, Float, Key
 
 from madem.chips import SimulatedChip
 from madem.data import Batch
-from madem.studies.alignment import Alignment, alignment, exact_gradient, over_batches
+from madem.studies.alignment import alignment, exact_gradient, over_batches
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_run import BrailleRun
+from madem.training import TrainingState
 
 _BATCHES = 8
 
@@ -31,28 +32,19 @@ class Followed(NamedTuple):
 
 
 def braille_alignment(run: BrailleRun) -> list[Followed]:
-    """Alignment before training and at the last checkpoint; none of a chip on the bench.
+    """Alignment before training and at the last checkpoint, of a simulated chip.
 
     The chip before training is made again: the same seed gives the same chip and weights.
     """
-    _, last = run.load()
-    if not isinstance(last.chip, SimulatedChip):
-        return []
-    first, _ = run.study.begin()
+    first, (_, last) = run.study.begin()[0], run.load()
+    states = [first, last] if int(last.step) else [last]
     key = jax.random.fold_in(run.study.test_key, 4)
-    found = []
-    for state in (first, last):
-        aligned, converged = _followed(run.study, state.chip, key)
-        found.append(
-            Followed(int(state.step), run.study.config.batch, *aligned, float(converged.mean()))
-        )
-    return found[:1] if found[0].step == found[1].step else found
+    return [_followed(run.study, state, key) for state in states]
 
 
-def _followed(
-    study: BrailleStudy, chip: SimulatedChip, key: Key[Array, ""]
-) -> tuple[Alignment, Float[Array, " batches"]]:
-    rule, network = study.learner.rule, study.network
+def _followed(study: BrailleStudy, state: TrainingState, key: Key[Array, ""]) -> Followed:
+    chip, rule, network = state.chip, study.learner.rule, study.network
+    assert isinstance(chip, SimulatedChip)
 
     def measure(batch: Batch, key: Key[Array, ""]):
         estimate = rule(network, chip, batch.inputs, batch.targets, key).gradient
@@ -60,4 +52,11 @@ def _followed(
         share = jnp.mean(exact.converged, dtype=jnp.float32)
         return alignment(estimate, exact.gradient), share
 
-    return over_batches(measure, study.batches, _BATCHES, key)
+    aligned, converged = over_batches(measure, study.batches, _BATCHES, key)
+    return Followed(
+        step=int(state.step),
+        batch=study.config.batch,
+        cosine=aligned.cosine,
+        norm_ratio=aligned.norm_ratio,
+        converged=float(converged.mean()),
+    )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from madem.data import Flip, WordBatches
-from madem.learning import Centred
+from madem.learning import AbstractDifferenceRule, Centred
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_run import BrailleRun
 from madem.studies.pictures import Devices, RunPictures, WordPictures, energies, used_arrays
@@ -25,7 +25,14 @@ def braille_pictures(run: BrailleRun) -> RunPictures:
     limits = study.description.limits
     return RunPictures(
         words=WordPictures(_FLIP, distorted, recalled, study.dots),
-        energies=energies(study.network, state.chip, batch, _centred(study), phase_key),
+        energies=energies(
+            study.network,
+            state.chip,
+            batch,
+            _centred(study),
+            (config.free_sweeps, config.nudged_sweeps),
+            phase_key,
+        ),
         devices=Devices(
             before=np.load(run.folder.first_reading),
             after=run.read(state),
@@ -38,4 +45,5 @@ def braille_pictures(run: BrailleRun) -> RunPictures:
 def _centred(study: BrailleStudy) -> Centred:
     """The rule with both nudges of its strength, of whichever rule the run learns by."""
     rule = study.learner.rule
-    return Centred(study.config.beta, free=rule.free, nudged=rule.nudged, loss=rule.loss)
+    assert isinstance(rule, AbstractDifferenceRule)  # as all that the study knows are
+    return Centred(beta=study.config.beta, free=rule.free, nudged=rule.nudged, loss=rule.loss)

@@ -77,15 +77,20 @@ def read_all(chip: AbstractChip, key: Key[Array, ""]) -> Float[np.ndarray, "arra
 
 @eqx.filter_jit
 def energies(
-    network: AbstractNetwork, chip: AbstractChip, batch: Batch, rule: Centred, key: Key[Array, ""]
+    network: AbstractNetwork,
+    chip: AbstractChip,
+    batch: Batch,
+    rule: Centred,
+    sweeps: tuple[int, int],
+    key: Key[Array, ""],
 ) -> Energies:
-    """Energies of the phases of a rule, each as long as the rule lets it be."""
+    """Energies of a free phase of `sweeps[0]` sweeps, and of both nudged ones of `sweeps[1]`."""
     drive_key, free_key, towards_key, away_key = jax.random.split(key, 4)
     drive = network.drive(chip, batch.inputs, drive_key)
     rest = network.rest(len(batch.inputs))
-    free, settled = energy_per_sweep(network, chip, rest, drive, None, rule.free.limit, free_key)
+    free, settled = energy_per_sweep(network, chip, rest, drive, None, sweeps[0], free_key)
     nudged = [
-        energy_per_sweep(network, chip, settled, drive, nudge, rule.nudged.limit, nudged_key)[0]
+        energy_per_sweep(network, chip, settled, drive, nudge, sweeps[1], nudged_key)[0]
         for nudge, nudged_key in zip(
             rule.nudges(network.output(settled), batch.targets),
             (towards_key, away_key),

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ class RunRecord:
     chip: str | None
     """The chip's description."""
     metrics: list[dict[str, Any]]
-    """Progress of training: the lines that are whole."""
+    """Progress of training, numbers by name: the lines that are whole."""
     summary: dict[str, Any] | None
     """The result; None while the run is not finished."""
     flaws: tuple[str, ...]
@@ -91,23 +91,31 @@ def _metrics(path: Path, flaws: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _entry(line: bytes) -> dict[str, float] | None:
-    """A line of metrics: numbers by name, `step` among them; None if it is anything else."""
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics: numbers by name, `step` among them; None if it is anything else.
+
+    Those of a table within have its name before theirs: `counts.sets`.
+    """
     try:
-        entry = json.loads(line)
+        table = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(entry, dict) or not math.isfinite(_number(entry.get("step"))):
+    if not isinstance(table, dict):
         return None
-    return entry if all(_is_number(value) for value in entry.values()) else None
+    entry = flat(table)
+    numbers = all(type(value) in (int, float) for value in entry.values())
+    return entry if numbers and math.isfinite(entry.get("step", math.nan)) else None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> float:
-    return float(value) if _is_number(value) else math.nan
+def flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """A table without tables in it; {"a": {"b": 1}} → {"a.b": 1}."""
+    found = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
 
 
 def _lines(numbers: list[int], most: int = 5) -> str:

@@ -6,6 +6,7 @@ from jaxtyping import Array, Key
 from madem.chips import AbstractChip
 from madem.data import Batch
 from madem.learning import Centred
+from madem.relaxation import ContinuousTime
 from madem.studies.pictures import Devices, Energies, RunPictures, energies, read_all, used_arrays
 from madem.studies.train_run import TrainRun
 
@@ -15,7 +16,8 @@ _SAMPLES = 64  # over which energies are shown
 def train_pictures(run: TrainRun) -> RunPictures:
     """Look at the chip of a run's last checkpoint.
 
-    Energies are shown of the centred rule alone, devices of chips that have some.
+    Energies are shown of the centred rule alone and where it sweeps, devices of chips that have
+    some.
     """
     _, state = run.load()
     phase_key, read_key = jax.random.split(jax.random.key(run.study.config.training.seed))
@@ -30,8 +32,11 @@ def _energies(run: TrainRun, chip: AbstractChip, key: Key[Array, ""]) -> Energie
     rule, test = run.study.learner.rule, run.study.data.test
     if not isinstance(rule, Centred):
         return None
+    free, nudged = rule.free, rule.nudged
+    if isinstance(free, ContinuousTime) or isinstance(nudged, ContinuousTime):
+        return None
     few = Batch(*(values[:_SAMPLES] for values in test))
-    return energies(run.study.network, chip, few, rule, key)
+    return energies(run.study.network, chip, few, rule, (free.limit, nudged.limit), key)
 
 
 def _devices(run: TrainRun, chip: AbstractChip, key: Key[Array, ""]) -> Devices | None:

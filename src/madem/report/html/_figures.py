@@ -7,7 +7,7 @@ that come from outside are escaped.
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,43 +39,33 @@ class Series:
     """Whether its points are marked."""
 
 
-def lines(
-    series: Iterable[Series], x: str, y: str, *, log_y: bool = False, lowest: float | None = None
-) -> dict[str, Any]:
+def lines(series: Iterable[Series], x: str, y: str, *, from_zero: bool = False) -> dict[str, Any]:
     """Lines with bands; gaps where a value is not finite. `x` and `y` name the axes."""
     data = []
     for one in series:
         if one.low is not None and one.high is not None:
             data.append(_band(one, one.low, one.high))
         data.append(_line(one))
-    axes = {"xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
-    if log_y:
-        axes["yaxis"] |= {"type": "log", "exponentformat": "power"}
-    if lowest is not None:
-        axes["yaxis"] |= {"rangemode": "tozero"}
-    return {"data": data, "layout": axes}
+    axis: dict[str, Any] = {"title": {"text": y}}
+    if from_zero:
+        axis |= {"rangemode": "tozero"}
+    return {"data": data, "layout": {"xaxis": {"title": {"text": x}}, "yaxis": axis}}
 
 
-def bars(
-    names: Sequence[str], groups: dict[str, Sequence[float]], y: str, *, log_y: bool = False
-) -> dict[str, Any]:
-    """Horizontal bars of each name, one of each group; `y` names their lengths."""
-    data = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": _plain(group),
-            "y": [_plain(name) for name in names],
-            "x": _numbers(values),
-            "marker": {"color": _colour(number)},
-        }
-        for number, (group, values) in enumerate(groups.items())
-    ]
-    lengths: dict[str, Any] = {"title": {"text": y}}
-    if log_y:
-        lengths |= {"type": "log", "exponentformat": "power"}
-    layout = {"xaxis": lengths, "yaxis": {"autorange": "reversed"}, "barmode": "group"}
-    return {"data": data, "layout": layout}
+def bars(lengths: Mapping[str, float], axis: str) -> dict[str, Any]:
+    """Horizontal bars by name, on a logarithmic `axis`."""
+    data = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [_plain(name) for name in lengths],
+        "x": _numbers(lengths.values()),
+        "marker": {"color": _colour(0)},
+    }
+    layout = {
+        "xaxis": {"title": {"text": axis}, "type": "log", "exponentformat": "power"},
+        "yaxis": {"autorange": "reversed"},
+    }
+    return {"data": [data], "layout": layout}
 
 
 def heatmap(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from madem.report.html._blocks import Section
 from madem.report.html.again import again
@@ -52,7 +53,9 @@ def report_of(runs: Sequence[ShownRun]) -> Report:
     flaws = {"All runs": []} | {run.name: list(run.flaws) for run in runs}
     together = "All runs" if len(runs) > 1 else runs[0].name
     for make in _ORDER:
-        shown = [(together, runs)] if make in _OF_ALL else [(run.name, run) for run in runs]
+        shown: list[tuple[str, Any]] = [(run.name, run) for run in runs]
+        if make in _OF_ALL:
+            shown = [(together, runs)]
         for name, one in shown:
             try:
                 section = make(one)

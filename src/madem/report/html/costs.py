@@ -18,12 +18,7 @@ def costs(run: ShownRun) -> Section | None:
     breakdown = Plot(
         "Energy of training, part by part",
         f"Bar chart of {len(parts)} parts of {si(total, 'J')}; the largest are {largest}.",
-        bars(
-            [name for name, _ in terms],
-            {"training": [j for _, j in terms]},
-            "energy (J)",
-            log_y=True,
-        ),
+        bars(dict(terms), "energy (J)"),
         Table("Energy of training, part by part", ("part", "energy", "share"), parts),
     )
     about = Text(

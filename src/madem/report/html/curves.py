@@ -45,7 +45,7 @@ def curve(
     return Plot(
         title,
         f"Line plot of the {axis} over steps of training. {told}.",
-        lines(series, "step", axis, lowest=0.0),
+        lines(series, "step", axis, from_zero=True),
         series_table(f"{title}: {axis}", "step", series),
     )
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from madem.report.html._blocks import Block, Plot, Section, Table, Text
 from madem.report.html._figures import Series, heatmap, lines
-from madem.report.html._numbers import percent, short
+from madem.report.html._numbers import MISSING, percent, short
 from madem.report.html.curves import curve, series_table
 from madem.studies.pictures import Devices
 from madem.studies.shown_run import ShownRun
@@ -15,7 +15,8 @@ from madem.studies.shown_run import ShownRun
 _MICRO = 1e6
 _MOST_ARRAYS = 4
 _BINS = 50
-_MOVED = 0.05  # of the range: more than reading it twice shows
+_MOVED = 0.05
+"""Of the range: more than reading a device twice shows."""
 
 
 def conductances(run: ShownRun) -> Section | None:
@@ -48,21 +49,18 @@ def pulses(runs: Sequence[ShownRun]) -> Section | None:
     if not blocks:
         return None
     rows = tuple((run.name, *_totals(run)) for run in runs)
-    header = (
-        "run",
-        "pulses",
-        "devices in use",
-        "pulses a device",
-        "moved by over 5 % of the range",
-    )
-    return Section("Pulses", (Table("Pulses of training", header, rows), *blocks))
+    header = ("run", "pulses", "SET", "RESET", "devices in use", "pulses a device", "moved")
+    caption = "Pulses so far; moved: devices at least 5 % of the range from where they were"
+    return Section("Pulses", (Table(caption, header, rows), *blocks))
 
 
-def _totals(run: ShownRun) -> tuple[str, str, str, str]:
-    total = run.record.metrics[-1].get("pulses") if run.record.metrics else None
+def _totals(run: ShownRun) -> tuple[str, ...]:
+    last = run.record.metrics[-1] if run.record.metrics else {}
+    total = last.get("pulses")
+    pulsed = tuple(short(last.get(name)) for name in ("pulses", "counts.sets", "counts.resets"))
     devices = run.pictures.devices
     if devices is None:
-        return short(total), "–", "–", "–"
+        return *pulsed, MISSING, MISSING, MISSING
     moves = np.concatenate(
         [
             np.abs(_used(devices, devices.after, n) - _used(devices, devices.before, n)).ravel()
@@ -70,8 +68,8 @@ def _totals(run: ShownRun) -> tuple[str, str, str, str]:
         ]
     )
     each = None if total is None else total / len(moves)
-    moved = float(np.mean(moves > _MOVED * devices.g_max))
-    return short(total), short(len(moves)), short(each), percent(moved)
+    moved = float(np.mean(moves >= _MOVED * devices.g_max))
+    return *pulsed, short(len(moves)), short(each), percent(moved)
 
 
 def _used(
@@ -135,6 +133,6 @@ def _histogram(
     return Plot(
         f"Array {array}, how conductances are spread",
         f"Histogram of the conductances of {before.size:,} devices; mean {' and '.join(spread)}.",
-        lines(series, "conductance of a device (µS)", "devices", lowest=0.0),
+        lines(series, "conductance of a device (µS)", "devices", from_zero=True),
         series_table("Devices in each bin of conductance", "from (µS)", series),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from madem.report.html._blocks import Section, Table, Text
 from madem.report.html._numbers import MISSING, listed, percent, short
-from madem.studies.run_record import RunRecord
+from madem.studies.run_record import RunRecord, flat
 from madem.studies.shown_run import ShownRun, on_bench
 
 _SHOWN_FLIP = 0.2  # of the test, in a sentence
@@ -48,22 +48,12 @@ def settings(record: RunRecord) -> dict[str, Any]:
             asked = tomllib.loads(asked)
         except tomllib.TOMLDecodeError:
             return {"configuration": asked}
-    return _flat(asked) if isinstance(asked, Mapping) else {}
+    return flat(asked) if isinstance(asked, Mapping) else {}
 
 
 def chip_name(record: RunRecord) -> str:
     """What the chip is called."""
     return str(_chip_table(record).get("name", "a chip without a name"))
-
-
-def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found = {}
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{before}{name}.")
-        else:
-            found[f"{before}{name}"] = value
-    return found
 
 
 def _asked(record: RunRecord) -> str:
