@@ -25,6 +25,8 @@ class Code:
 
     title: str
     text: str
+    file: bool = False
+    """Whether the title is a file's name, under which it can be saved."""
     kind: ClassVar[str] = "code"
 
 

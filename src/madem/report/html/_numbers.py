@@ -17,10 +17,10 @@ def percent(rate: float) -> str:
 
 
 def short(value: float | None) -> str:
-    """Four digits, thousands apart; whole numbers whole."""
+    """Four digits, or all before the point; thousands apart."""
     if value is None or not math.isfinite(value):
         return MISSING
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"  # noqa: PLR2004
 
 
 def si(value: float, unit: str) -> str:

@@ -4,11 +4,13 @@ import shlex
 
 import tomli_w
 
+from madem.chips import PRESETS
 from madem.report.html._blocks import Block, Code, Section, Table, Text
 from madem.report.html.overview import settings
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.run_record import RunRecord
 from madem.studies.shown_run import ShownRun
+from madem.studies.train_networks import EXACT
 
 _OPTIONS = ("words", "flip", "network", "hidden", "rule", "programming", "steps", "samples", "seed")
 """Settings of `madem braille` that have an option."""
@@ -17,16 +19,17 @@ _OPTIONS = ("words", "flip", "network", "hidden", "rule", "programming", "steps"
 def again(run: ShownRun) -> Section:
     """Command, configuration, chip and versions."""
     record = run.record
-    blocks: list[Block] = [Text("Keep the files below under these names, and give the command.")]
+    blocks: list[Block] = [Text("Save the files below, and give the command beside them.")]
     if record.study == "braille":
         blocks += _braille(record)
     elif record.study == "train":
-        seed = settings(record).get("training.seed", 0)
-        blocks.append(Code("Command", f"madem train train.toml --seed {seed}"))
-        blocks.append(Code("train.toml", str(record.config["train"])))
-    blocks.append(Code("config.toml", tomli_w.dumps(record.config)))
+        blocks.append(Code("Command", "madem train train.toml"))
+        if settings(record).get("chip.name", EXACT) not in (EXACT, *PRESETS):
+            blocks.append(Text("In train.toml, let chip.name be the file chip.toml below."))
+        blocks.append(Code("train.toml", str(record.config["train"]), file=True))
+    blocks.append(Code("config.toml", tomli_w.dumps(record.config), file=True))
     if record.chip is not None:
-        blocks.append(Code("chip.toml", record.chip))
+        blocks.append(Code("chip.toml", record.chip, file=True))
     blocks.append(_versions(record))
     return Section("Run it again", tuple(blocks))
 

@@ -8,11 +8,11 @@ from madem.report.html._numbers import short, spread_rows
 from madem.studies.shown_run import ShownRun
 
 _CURVES = {
-    "cost": ("Cost", "cost of the free outputs, mean over each stretch", 1.0),
-    "exact": ("Training samples right", "samples with every output's sign right (%)", 100.0),
+    "cost": ("Cost", "cost of the free outputs", 1.0),
+    "exact": ("Training samples right", "every output's sign right (%)", 100.0),
     "test": ("Accuracy in the test", "test samples right (%)", 100.0),
-    "residual": ("Unrest", "largest change of an activity in the last free sweep", 1.0),
-    "converged": ("Settled", "samples that settled to the tolerance (%)", 100.0),
+    "residual": ("Unrest", "largest change in the last sweep", 1.0),
+    "converged": ("Settled", "settled to the tolerance (%)", 100.0),
 }
 """Of each metric: title, axis, and factor to its unit."""
 

@@ -8,8 +8,10 @@ from madem.data import decode
 from madem.report.html._blocks import Cells, Gallery, Plot, Section, Table, Text, cells
 from madem.report.html._figures import Series, lines
 from madem.report.html._numbers import percent
+from madem.report.html.curves import series_table
 from madem.studies.shown_run import ShownRun
 
+_AXES = ("probability that a dot is flipped", "words recalled exactly (%)")
 _REFERENCES = {
     "limit": "ml_limit",
     "Hopfield, Hebbian": "hebbian",
@@ -22,33 +24,37 @@ def accuracy(runs: Sequence[ShownRun]) -> Section | None:
     tested = [run for run in runs if run.record.summary and "ml_limit" in run.record.summary]
     if not tested:
         return None
-    blocks = []
-    for number, run in enumerate(tested):
-        blocks += [_accuracy_plot(run, number)]
     about = Text(
         "Exact: every dot of a word is right. The limit is the share of the same distorted words "
         "that the most likely word names right. Intervals (95 %, Wilson) are of the words drawn, "
         "not of other chips."
     )
-    return Section("Accuracy against the limit", (about, *blocks))
+    plots = [_accuracy_plot(run) for run in tested]
+    if len(tested) > 1:
+        plots.insert(0, _overlaid(tested))
+    return Section("Accuracy against the limit", (about, *plots))
 
 
-def _accuracy_plot(run: ShownRun, number: int) -> Plot:
+def _overlaid(runs: Sequence[ShownRun]) -> Plot:
+    """The runs alone, in one plot; their limits differ where their words do."""
+    series = [_exact(run, number) for number, run in enumerate(runs)]
+    told = "; ".join(f"{one.name} from {one.y[0]:.1f} to {one.y[-1]:.1f} %" for one in series)
+    return Plot(
+        "Words recalled exactly: all runs",
+        f"Line plot of the share of words recalled exactly over the probability that a dot is "
+        f"flipped, with intervals. {told}.",
+        lines(series, *_AXES),
+        series_table("Words recalled exactly (%)", "flip", series),
+    )
+
+
+def _accuracy_plot(run: ShownRun) -> Plot:
     summary = run.record.summary or {}
     flips = summary["flip"]
     ends = np.asarray(summary["exact_interval"])
-    series = [
-        Series(
-            run.name,
-            flips,
-            _percents(summary["exact"]),
-            _percents(ends[:, 0]),
-            _percents(ends[:, 1]),
-            number=number,
-        )
-    ]
-    for other, (name, key) in enumerate(_REFERENCES.items(), start=number + 1):
-        series.append(Series(name, flips, _percents(summary[key]), number=other))
+    series = [_exact(run, 0)]
+    for number, (name, key) in enumerate(_REFERENCES.items(), start=1):
+        series.append(Series(name, flips, _percents(summary[key]), number=number))
     rows = tuple(
         (
             f"{flip:g}",
@@ -63,13 +69,22 @@ def _accuracy_plot(run: ShownRun, number: int) -> Plot:
         f"Words recalled exactly: {run.name}",
         f"Line plot of the share of words recalled exactly over the probability that a dot is "
         f"flipped, with its interval, the limit and two classical memories. {told}.",
-        lines(series, "probability that a dot is flipped", "words recalled exactly (%)"),
+        lines(series, *_AXES),
         Table(
             f"Words recalled exactly by {run.name}, {summary['samples']:,} at each probability",
             ("flip", "exact", "95 % interval", *_REFERENCES),
             rows,
         ),
     )
+
+
+def _exact(run: ShownRun, number: int) -> Series:
+    """Words recalled exactly, with the interval."""
+    summary = run.record.summary or {}
+    low, high = np.asarray(summary["exact_interval"]).T
+    exact = _percents(summary["exact"])
+    ends = _percents(low), _percents(high)
+    return Series(run.name, summary["flip"], exact, *ends, number=number)
 
 
 def words(run: ShownRun) -> Section | None:

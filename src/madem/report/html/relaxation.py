@@ -19,7 +19,11 @@ def relaxation(run: ShownRun) -> Section | None:
     found = run.pictures.energies
     if found is None:
         return None
-    free, towards, away = map(np.asarray, (found.free, found.towards, found.away))
+    energies = [np.asarray(each) for each in (found.free, found.towards, found.away)]
+    finite = np.all([np.isfinite(each).all(axis=0) for each in energies], axis=0)
+    if not finite.any():
+        return Section("Relaxation and energy", (Text("No sample has a finite energy."),))
+    free, towards, away = (each[:, finite] for each in energies)
     few = [
         Series(f"sample {n + 1}", list(range(len(free))), free[:, n].tolist(), number=n)
         for n in range(min(_SAMPLES, free.shape[1]))
@@ -34,6 +38,11 @@ def relaxation(run: ShownRun) -> Section | None:
         "A sweep moves every layer to the energy's minimum, given the others. Noise and mismatch "
         f"of the chip can raise what it senses: the energy fell in {percent(falls)} of "
         f"{free.size - free.shape[1]:,} free sweeps."
+        + (
+            f" {np.sum(~finite)} samples of infinite energy are left out."
+            if (~finite).any()
+            else ""
+        )
     )
     return Section(
         "Relaxation and energy",
@@ -49,11 +58,11 @@ def relaxation(run: ShownRun) -> Section | None:
             ),
             Plot(
                 "What the nudges do to the energy",
-                "Line plot of the change of energy from where the free phase ended, median of all "
-                "samples with the middle 80 %. At the end: "
+                "Line plot of the change of energy, the nudge included, from where the free phase "
+                "ended: median of all samples with the middle 80 %. At the end: "
                 + "; ".join(f"{one.name} {short(one.y[-1])}" for one in phases)
                 + ".",
-                lines(phases, "sweep", "change from the free energy, nudge included"),
+                lines(phases, "sweep", "change of energy"),
                 series_table("Change of energy, median", "sweep", phases),
             ),
         ),
