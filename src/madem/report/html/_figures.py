@@ -74,7 +74,7 @@ def heatmap(
     """A map, red above zero and blue below, to ±`largest`; its first row is at the top."""
     data = {
         "type": "heatmap",
-        "z": [_numbers(row) for row in values],
+        "z": [_numbers(row) for row in values.tolist()],
         "colorscale": [[0.0, "#2166ac"], [0.5, "#f7f7f7"], [1.0, "#b2182b"]],
         "zmin": -largest,
         "zmax": largest,

@@ -74,7 +74,7 @@ def _totals(run: ShownRun) -> tuple[str, ...]:
 
 def _used(
     devices: Devices, conductance: Float[np.ndarray, "arrays rows columns 2"], array: int
-) -> Float[np.ndarray, "rows columns 2"]:
+) -> Float[np.ndarray, "used_rows used_columns 2"]:
     rows, columns = devices.used[array]
     return conductance[array, :rows, :columns]
 

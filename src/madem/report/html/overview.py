@@ -29,14 +29,15 @@ def comparison(runs: Sequence[ShownRun]) -> Section | None:
     if len(runs) < 2:  # noqa: PLR2004
         return None
     asked = [settings(run.record) for run in runs]
-    names = dict.fromkeys(name for one in asked for name in one)
-    differing = [name for name in names if len({listed(one.get(name)) for one in asked}) > 1]
-    rows = [(name, *(listed(one.get(name, MISSING)) for one in asked)) for name in differing]
+    differing = [name for name in _names(asked) if len({listed(a.get(name)) for a in asked}) > 1]
     results = [_results(run.record) for run in runs]
-    for name in dict.fromkeys(name for one in results for name in one):
-        rows.append((name, *(one.get(name, MISSING) for one in results)))
+    rows = [
+        (name, *(listed(one.get(name, MISSING)) for one in found))
+        for found, shown in ((results, _names(results)), (asked, differing))
+        for name in shown
+    ]
     header = ("", *(run.name for run in runs))
-    caption = "Where the runs differ, and what came of them"
+    caption = "What came of the runs, and where they differ"
     return Section("Side by side", (Table(caption, header, tuple(rows)),))
 
 
@@ -51,7 +52,12 @@ def settings(record: RunRecord) -> dict[str, Any]:
     return flat(asked) if isinstance(asked, Mapping) else {}
 
 
-def chip_name(record: RunRecord) -> str:
+def _names(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """All names of some tables, in order, each once."""
+    return list(dict.fromkeys(name for table in tables for name in table))
+
+
+def _chip_name(record: RunRecord) -> str:
     """What the chip is called."""
     return str(_chip_table(record).get("name", "a chip without a name"))
 
@@ -86,13 +92,13 @@ def _chip(record: RunRecord) -> str:
         return f"The chip is on a bench: {hardware.get('identity')}, at {hardware.get('url')}."
     array, device = table.get("array", {}), table.get("device", {})
     if not array or not device:
-        return f"The chip: {chip_name(record)}." if table else ""
+        return f"The chip: {_chip_name(record)}." if table else ""
     asked = settings(record)
     count, rows, columns = (
         asked.get(f"chip.{size}", array.get(size)) for size in ("count", "rows", "columns")
     )
     return (
-        f"The chip, {chip_name(record)}, is simulated: {count} arrays of {rows} × {columns} pairs "
+        f"The chip, {_chip_name(record)}, is simulated: {count} arrays of {rows} × {columns} pairs "
         f"of “{device.get('model')}” devices from {device.get('g_min')} to {device.get('g_max')}; "
         f"stuck on {device.get('stuck_on', 'none')}, stuck off {device.get('stuck_off', 'none')}, "
         f"read noise {table.get('read', {}).get('noise', 'none')}."
@@ -131,7 +137,7 @@ def _result(record: RunRecord) -> str:
 
 def _results(record: RunRecord) -> dict[str, str]:
     """What came of a run, one text a name."""
-    found = {"chip": chip_name(record)}
+    found = {"chip": _chip_name(record)}
     summary = record.summary
     if summary is None:
         return found | {"finished": "no"}

@@ -97,7 +97,7 @@ def words(run: ShownRun) -> Section | None:
     for name, true, distorted, recalled in zip(
         names, found.true, found.distorted, found.recalled, strict=True
     ):
-        reads = decode(recalled[None] > 0.5)[0]  # noqa: PLR2004
+        reads = decode(recalled[None])[0]
         drawn = (
             _cells(f"{name}, distorted", distorted, true),
             _cells(f"{name}, recalled: reads as {reads or 'nothing'}", recalled, true),

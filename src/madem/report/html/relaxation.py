@@ -33,16 +33,13 @@ def relaxation(run: ShownRun) -> Section | None:
         _phase(f"towards the target (β = {found.beta:g})", start, towards - free[-1], 0),
         _phase(f"away from it (β = −{found.beta:g})", start, away - free[-1], 1),
     ]
+    left_out = int(np.sum(~finite))
     falls = float(np.mean(np.diff(free, axis=0) < 0))
     about = Text(
         "A sweep moves every layer to the energy's minimum, given the others. Noise and mismatch "
         f"of the chip can raise what it senses: the energy fell in {percent(falls)} of "
         f"{free.size - free.shape[1]:,} free sweeps."
-        + (
-            f" {np.sum(~finite)} samples of infinite energy are left out."
-            if (~finite).any()
-            else ""
-        )
+        + (f" Left out for infinite energies: {left_out} samples." if left_out else "")
     )
     return Section(
         "Relaxation and energy",
