@@ -203,6 +203,8 @@ def test_a_chip_on_the_bench_is_left_alone(copy):
 def test_wrong_input_is_refused_and_nothing_written(copy, blind, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no folder"):
         report([copy, tmp_path / "none"], out=tmp_path / "page.html")
+    with pytest.raises(InputError, match="given twice"):
+        report([copy, copy], out=tmp_path / "page.html")
     config = (copy / "config.toml").read_text()
     (copy / "config.toml").write_text(config.replace("format = 1", "format = 7"))
     with pytest.raises(InputError, match="format 7"):

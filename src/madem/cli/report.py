@@ -44,6 +44,9 @@ def report(
 
 def _shown(paths: list[Path]) -> list[ShownRun]:
     """Look at every run; what is no run is found before the first chip is looked at."""
+    twins = [path for number, path in enumerate(paths) if path in paths[:number]]
+    if twins:
+        raise InputError(f"{twins[0]} is given twice; give each run once")
     records = [read_record(path) for path in paths]
     try:
         with messages.status("looking at the chips"):
@@ -53,7 +56,7 @@ def _shown(paths: list[Path]) -> list[ShownRun]:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """Names of folders, with those of the folders above where they would be the same."""
+    """Names of folders, whole paths where they would be the same."""
     short = [path.resolve().name for path in paths]
     return [
         name if short.count(name) == 1 else str(path)

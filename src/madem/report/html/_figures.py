@@ -17,7 +17,7 @@ from jaxtyping import Float
 _COLOURS = 7
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "x")
-_DIGITS = 5
+_DIGITS, _DIGITS_OF_MAPS = 7, 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def heatmap(
     """A map, red above zero and blue below, to ±`largest`; its first row is at the top."""
     data = {
         "type": "heatmap",
-        "z": [_numbers(row) for row in values.tolist()],
+        "z": [_numbers(row, _DIGITS_OF_MAPS) for row in values.tolist()],
         "colorscale": [[0.0, "#2166ac"], [0.5, "#f7f7f7"], [1.0, "#b2182b"]],
         "zmin": -largest,
         "zmax": largest,
@@ -93,7 +93,7 @@ def _line(one: Series) -> dict[str, Any]:
         "type": "scatter",
         "mode": "lines+markers" if one.marks else "lines",
         "name": _plain(one.name),
-        "x": _numbers(one.x),
+        "x": list(one.x),
         "y": _numbers(one.y),
         "line": {
             "color": _colour(one.number),
@@ -114,7 +114,7 @@ def _band(one: Series, low: Sequence[float], high: Sequence[float]) -> dict[str,
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": _numbers([x for x, _, _ in whole] + [x for x, _, _ in reversed(whole)]),
+        "x": [x for x, _, _ in whole] + [x for x, _, _ in reversed(whole)],
         "y": _numbers([low for _, low, _ in whole] + [high for _, _, high in reversed(whole)]),
         "fill": "toself",
         "fillcolor": f"{_colour(one.number)}/0.2",
@@ -128,9 +128,9 @@ def _colour(number: int) -> str:
     return f"@{number % _COLOURS}"
 
 
-def _numbers(values: Iterable[float]) -> list[float | None]:
+def _numbers(values: Iterable[float], digits: int = _DIGITS) -> list[float | None]:
     """Numbers as JSON has them: what is not finite is a gap."""
-    return [float(f"{v:.{_DIGITS}g}") if math.isfinite(v) else None for v in values]
+    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values]
 
 
 def _plain(text: str) -> str:

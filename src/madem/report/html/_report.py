@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from madem.report.html._blocks import Section
 from madem.report.html.again import again
@@ -43,32 +43,40 @@ class Report:
     """Of each run that has some: what is not there, or not whole."""
 
 
+class _Found(NamedTuple):
+    """What was found for a part so far."""
+
+    title: str
+    sections: list[Section]
+    flaws: list[str]
+
+
 def report_of(runs: Sequence[ShownRun]) -> Report:
     """Make every section that the runs have something for.
 
     A section that cannot be made, of a file that is whole but does not hold what it should, is
     left out and named among the flaws.
     """
-    sections: dict[str, list[Section]] = {"All runs": []} | {run.name: [] for run in runs}
-    flaws = {"All runs": []} | {run.name: list(run.flaws) for run in runs}
-    together = "All runs" if len(runs) > 1 else runs[0].name
+    shared = _Found("All runs", [], [])
+    own = [_Found(run.name, [], list(run.flaws)) for run in runs]
     for make in _ORDER:
-        shown: list[tuple[str, Any]] = [(run.name, run) for run in runs]
+        shown: list[tuple[_Found, Any]] = list(zip(own, runs, strict=True))
         if make in _OF_ALL:
-            shown = [(together, runs)]
-        for name, one in shown:
+            shown = [(shared if len(runs) > 1 else own[0], runs)]
+        for found, one in shown:
             try:
                 section = make(one)
             except _ODD as error:
-                flaws[name].append(
+                found.flaws.append(
                     f"section “{make.__name__}” is left out: the files of the run do not hold "
                     f"what it needs ({error!r})"
                 )
             else:
                 if section is not None:
-                    sections[name].append(section)
+                    found.sections.append(section)
+    every = (shared, *own)
     return Report(
         f"madem: {', '.join(run.name for run in runs)}",
-        tuple(Part(name, tuple(found)) for name, found in sections.items() if found),
-        tuple((name, tuple(found)) for name, found in flaws.items() if found),
+        tuple(Part(found.title, tuple(found.sections)) for found in every if found.sections),
+        tuple((found.title, tuple(found.flaws)) for found in every if found.flaws),
     )

@@ -16,7 +16,7 @@ _MICRO = 1e6
 _MOST_ARRAYS = 4
 _BINS = 50
 _MOVED = 0.05
-"""Of the range: more than reading a device twice shows."""
+"""Of the highest conductance: above the noise of two readings."""
 
 
 def conductances(run: ShownRun) -> Section | None:
@@ -50,7 +50,9 @@ def pulses(runs: Sequence[ShownRun]) -> Section | None:
         return None
     rows = tuple((run.name, *_totals(run)) for run in runs)
     header = ("run", "pulses", "SET", "RESET", "devices in use", "pulses a device", "moved")
-    caption = "Pulses so far; moved: devices at least 5 % of the range from where they were"
+    caption = (
+        "Pulses so far; moved: devices at least 5 % of the highest conductance from where they were"
+    )
     return Section("Pulses", (Table(caption, header, rows), *blocks))
 
 

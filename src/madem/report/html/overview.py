@@ -15,13 +15,8 @@ _SHOWN_FLIP = 0.2  # of the test, in a sentence
 def what(run: ShownRun) -> Section:
     """What was asked, of which chip, and what came of it."""
     record = run.record
-    told = [_asked(record), _chip(record), _result(record)]
-    table = Table(
-        "Every setting of the run",
-        ("setting", "value"),
-        tuple((name, listed(value)) for name, value in settings(record).items()),
-    )
-    return Section("What was trained", (*(Text(text) for text in told if text), table))
+    told = (_asked(record), _chip(record), _result(record))
+    return Section("What was trained", tuple(Text(text) for text in told if text))
 
 
 def comparison(runs: Sequence[ShownRun]) -> Section | None:

@@ -48,7 +48,7 @@ def relaxation(run: ShownRun) -> Section | None:
             Plot(
                 "Energy of a few samples, free",
                 f"Line plot of the energy of {len(few)} samples over the sweeps of the free phase. "
-                f"The median of all {free.shape[1]} falls from {np.median(free[0]):.3g} to "
+                f"The median of all {free.shape[1]} goes from {np.median(free[0]):.3g} to "
                 f"{np.median(free[-1]):.3g}.",
                 lines(few, "sweep", "energy (dimensionless)"),
                 series_table("Energy of a few samples", "sweep", few),
@@ -86,8 +86,7 @@ def alignment(runs: Sequence[ShownRun]) -> Section | None:
     about = Text(
         "The exact gradient is that of the very chip of the run, by implicit differentiation at "
         "the fixed point where it settles without noise: something that learning never sees. A "
-        "cosine of 1 is the same direction. As training ends, gradients become small and noise "
-        "takes a larger share of each batch's estimate."
+        "cosine of 1 is the same direction; it falls where gradients are small beside noise."
     )
     header = ("chip", "cosine, median (range)", "norm, estimate over exact", "batches", "converged")
     table = Table(
