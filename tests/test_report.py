@@ -16,8 +16,9 @@ from madem._checks import InputError
 from madem.cli.report import report
 from madem.report.html import report_html, report_of
 from madem.studies.pictures import RunPictures
-from madem.studies.run_record import read_record
+from madem.studies.run_record import RunRecord, read_record
 from madem.studies.shown_run import ShownRun, show_run
+from madem.studies.train_run import TrainRun
 from page_for_tests import Page, check_page
 from runs_for_tests import WORDS, tiny_run
 
@@ -26,6 +27,25 @@ SECTIONS = [
     "Conductances before and after", "Pulses", "Relaxation and energy",
     "Alignment with the exact gradient", "Cost", "Run it again",
 ]  # fmt: skip
+TRAIN = """
+[data]
+kind = "digits"
+[network]
+kind = "hopfield"
+hidden = [4]
+[chip]
+name = "taox-64"
+[rule]
+kind = "centred"
+free = {kind = "sweeps", limit = 5}
+[update]
+kind = "accumulate"
+[training]
+steps = 10
+batch = 4
+evaluate_every = 10
+checkpoint_every = 5
+"""
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
@@ -124,7 +144,7 @@ def test_words_are_drawn_dot_by_dot(shown):
         assert ["raised" in one for one in circles] == (dots > 0.5).tolist()
         wrong = (dots > 0.5) != (words.true[word] > 0.5)
         assert ["wrong" in one for one in circles] == wrong.tolist()
-        assert WORDS[word] in svg.attributes["aria-label"]
+        assert WORDS[word] in (svg.attributes["aria-label"] or "")
 
 
 def test_several_runs_are_overlaid_and_tabled(shown, finished):
@@ -218,3 +238,46 @@ def test_wrong_input_is_refused_and_nothing_written(copy, blind, tmp_path, monke
     with pytest.raises(InputError, match=r"madem\[report\]"):
         report([copy], out=tmp_path / "page.html", force=True)
     assert (tmp_path / "page.html").read_text() == "mine"
+
+
+def test_a_run_of_train_shows_its_chip_before_and_after(tmp_path):
+    (tmp_path / "train.toml").write_text(TRAIN)
+    run = TrainRun.create(tmp_path / "run", tmp_path / "train.toml")
+    for _ in run.train():
+        pass
+    run.finish()
+    shown = show_run(read_record(tmp_path / "run"), "run")
+    devices, energies = shown.pictures.devices, shown.pictures.energies
+    assert devices is not None
+    assert energies is not None
+    assert devices.used == ((64, 4), (1, 4), (5, 10))  # 64 pixels and a bias: one row too many
+    assert energies.free.shape == (6, 64)
+    made = report_of([shown])
+    assert made.flaws == ()
+    assert [section.title for section in made.parts[0].sections] == [
+        "What was trained", "Learning", "Conductances before and after", "Pulses",
+        "Relaxation and energy", "Run it again",
+    ]  # fmt: skip
+    summary = shown.record.summary or {}
+    text = check_page(report_html(made)).root.all("main")[0].words()
+    assert f"{100 * summary['test']:.2f} % of {summary['test_samples']} test samples" in text
+
+
+def test_methods_of_a_comparison_are_plotted_with_their_intervals(tmp_path):
+    points = [
+        {"level": level, "method": method, "median": 0.9, "low": 0.8, "high": 0.95}
+        for level in (0.0, 5.0)
+        for method in ("madem", "digital")
+    ]
+    summary = {
+        "points": points, "levels": [0.0, 5.0], "methods": ["madem", "digital"], "label": "noise",
+        "unit": "%", "task": "digits", "chip": "ideal", "seeds": 5, "coverage": 0.94,
+    }  # fmt: skip
+    record = RunRecord(tmp_path, {"study": "compare", "compare": {}}, None, [], summary, ())
+    made = report_of([ShownRun("it", record)])
+    assert made.flaws == ()
+    page = check_page(report_html(made))
+    (figure,) = _figures(page)
+    bands = [line for line in figure["data"] if line.get("fill") == "toself"]
+    assert [band["y"] for band in bands] == [[80, 80, 95, 95]] * 2
+    assert "90.00 % (80.00 % to 95.00 %)" in page.root.all("main")[0].words()

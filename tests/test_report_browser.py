@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +14,7 @@ from madem.studies.run_record import read_record
 from madem.studies.shown_run import ShownRun, show_run
 from runs_for_tests import tiny_run
 
+Scheme = Literal["light", "dark"]
 PAPER = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 24, 39)"}
 INK = {"light": "rgb(31, 41, 55)", "dark": "rgb(229, 231, 235)"}
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
@@ -41,9 +43,10 @@ def file(tmp_path_factory) -> Path:
 class Visit:
     """A page opened, and what it complained of and asked for."""
 
-    def __init__(self, browser: Browser, file: Path, width: int, height: int, scheme: str):
-        size = {"width": width, "height": height}
-        self.page: Page = browser.new_page(viewport=size, color_scheme=scheme)
+    def __init__(self, browser: Browser, file: Path, width: int, height: int, scheme: Scheme):
+        self.page: Page = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
