@@ -193,6 +193,21 @@ def test_what_is_damaged_is_named_and_the_rest_shown(copy, blind, capsys):
     assert cost["data"][0]["y"][2] is None
 
 
+def test_metrics_that_no_one_would_write_are_named_too(copy, blind):
+    lines = [
+        '{"step": 1, "cost": 1' + "0" * 5000 + "}",  # beyond any float
+        "[" * 100_000,  # beyond any stack
+        '{"step": NaN}',
+        '{"step": true}',
+        '{"step": 2, "cost": {"deep": {"x": 1}}, "exact": 0.5, "\\ud800": NaN}',  # half a letter
+    ]
+    (copy / "metrics.jsonl").write_text("\n".join(lines))
+    report([copy])
+    text = check_page((copy / "report.html").read_text()).root.all("main")[0].words()
+    assert "left out as damaged: lines 2, 3, 4" in text
+    assert "cost is not a finite number in 1 of 2 lines, first at step 1;" in text
+
+
 def test_an_unfinished_run_is_shown_as_such(copy, blind):
     for name in ("summary.json", "metrics.jsonl", "chip.toml"):
         (copy / name).unlink()

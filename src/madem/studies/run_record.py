@@ -63,7 +63,7 @@ def _read(path: Path, parse: Callable[[str], Any], flaws: list[str]) -> Any:
         return None
     try:
         return parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         flaws.append(f"{path.name} is damaged and left out: {error}")
         return None
 
@@ -86,7 +86,7 @@ def _metrics(path: Path, flaws: list[str]) -> list[dict[str, Any]]:
         if at:
             flaws.append(
                 f"metrics.jsonl: {name} is not a finite number in {len(at)} of {len(found)} lines, "
-                f"first at step {at[0]:g}; its curve has gaps there"
+                f"first at step {at[0]:.0f}; its curve has gaps there"
             )
     return found
 
@@ -97,13 +97,13 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     Those of a table within have its name before theirs: `counts.sets`.
     """
     try:
-        table = json.loads(line)
-    except ValueError:
+        table = json.loads(line, parse_int=float)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(table, dict):
         return None
     entry = flat(table)
-    numbers = all(type(value) in (int, float) for value in entry.values())
+    numbers = all(isinstance(value, float) for value in entry.values())
     return entry if numbers and math.isfinite(entry.get("step", math.nan)) else None
 
 

@@ -1,8 +1,8 @@
 """Plots as Plotly has them: plain tables of data and layout.
 
 Colours are names that the page replaces by those of its light or dark mode: `@0` … `@6` for
-series, `@ink`, `@faint`; `@0/0.2` is a transparent one. Plotly reads markup in every text, so texts
-that come from outside are escaped.
+series; `@0/0.2` is a transparent one. Plotly reads markup in every text, so texts that come from
+outside are escaped.
 """
 
 import html
@@ -46,10 +46,10 @@ def lines(series: Iterable[Series], x: str, y: str, *, from_zero: bool = False) 
         if one.low is not None and one.high is not None:
             data.append(_band(one, one.low, one.high))
         data.append(_line(one))
-    axis: dict[str, Any] = {"title": {"text": y}}
+    axis: dict[str, Any] = {"title": {"text": _plain(y)}}
     if from_zero:
         axis |= {"rangemode": "tozero"}
-    return {"data": data, "layout": {"xaxis": {"title": {"text": x}}, "yaxis": axis}}
+    return {"data": data, "layout": {"xaxis": {"title": {"text": _plain(x)}}, "yaxis": axis}}
 
 
 def bars(lengths: Mapping[str, float], axis: str) -> dict[str, Any]:
@@ -134,4 +134,4 @@ def _numbers(values: Iterable[float], digits: int = _DIGITS) -> list[float | Non
 
 
 def _plain(text: str) -> str:
-    return html.escape(text)
+    return html.escape(text, quote=False)

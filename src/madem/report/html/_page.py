@@ -1,7 +1,6 @@
 """From a report to a page: template, style, scripts, all in one text."""
 
 import importlib.util
-import json
 from importlib import resources
 
 import madem
@@ -34,13 +33,14 @@ def report_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_function"] = json.dumps
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     files = resources.files("madem.report").joinpath("templates")
-    return environment.get_template("report.html").render(
+    page = environment.get_template("report.html").render(
         report=report,
         version=madem.__version__,
         style=files.joinpath("report.css").read_text(encoding="utf-8"),
         script=files.joinpath("report.js").read_text(encoding="utf-8"),
         plotly=get_plotlyjs(),
     )
+    # Half a surrogate pair, which JSON can hold, is no text that UTF-8 can.
+    return page.encode(errors="replace").decode()
