@@ -8,7 +8,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -20,6 +19,7 @@ from madem.chips.hardware import Bench, open_chip
 from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
+from madem.studies.pictures import read_all
 from madem.studies.recall import RecallScores, measure_recall
 from madem.studies.run_folder import RunFolder
 from madem.training import TrainingState
@@ -147,5 +147,4 @@ class BrailleRun:
 
     def read(self, state: TrainingState) -> Float[np.ndarray, "arrays rows columns 2"]:
         """Read every device of a chip, siemens."""
-        cells = jnp.ones(state.chip.limits.devices, bool)
-        return np.asarray(state.chip.read(cells, jax.random.fold_in(self.study.test_key, 1)))
+        return read_all(state.chip, jax.random.fold_in(self.study.test_key, 1))

@@ -1,6 +1,6 @@
 """The folder that a run writes: what it was asked, how it went, where it stands.
 
-config.toml   what was asked, with the format's and madem's version
+config.toml   what was asked, with the format's version and those of madem and what it stands on
 chip.toml     the chip, as described
 metrics.jsonl one JSON object a line: progress of training
 checkpoints/  `last.eqx`: everything needed to go on; of `madem train` also `best.eqx`
@@ -11,9 +11,11 @@ summary.json  the result; there once the run is finished
 
 import io
 import json
+import platform
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,9 @@ from madem._files import WriteError, replacing, write_text
 
 FORMAT = 1
 """Version of this layout; raised when an older madem could not read it."""
+
+_NUMERICS = ("jax", "jaxlib", "numpy", "equinox", "optax")
+"""Packages whose versions can change a run's numbers."""
 
 Tree = TypeVar("Tree")
 
@@ -54,7 +59,7 @@ class RunFolder:
         except OSError as error:
             raise WriteError(f"cannot make the run folder {path}: {error.strerror}") from error
         write_text(path / "chip.toml", chip)
-        header = {"format": FORMAT, "madem": madem.__version__}
+        header = {"format": FORMAT, "madem": madem.__version__, "versions": _versions()}
         write_text(folder._config, tomli_w.dumps(header | dict(config), multiline_strings=False))
         return folder
 
@@ -180,3 +185,9 @@ class RunFolder:
         if not self._summary.exists():
             return None
         return json.loads(self._summary.read_text(encoding="utf-8"))
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        name: metadata.version(name) for name in _NUMERICS
+    }
