@@ -1,4 +1,4 @@
-"""`madem chip`: serve a simulated chip as an instrument, and check one."""
+"""`madem chip`: serve a simulated chip as an instrument, check a chip, and characterise one."""
 
 import functools
 import logging
@@ -21,14 +21,16 @@ from madem.chips.hardware import (
 )
 from madem.chips.ledger import Ledger
 from madem.cli._console import Json, messages, print_json, results
+from madem.cli.characterise import characterise
 
 chip = typer.Typer(
     name="chip",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Chips on the bench: serve a simulated one, check a real one.",
+    help="Chips on the bench: serve a simulated one, check or characterise a real one.",
 )
+chip.command()(characterise)
 
 
 @chip.command()
