@@ -67,7 +67,7 @@ def product(rows, columns, number=1):
 
 
 def test_a_plan_is_what_the_sweep_asks_for():
-    found = plan(LayeredHopfield((60, 63, 60), MAPPING), limits())
+    found = plan(LayeredHopfield(sizes=(60, 63, 60), mapping=MAPPING), limits())
     assert found.drive.reads == {ArrayRead(61, 63, True): 1}
     assert found.sweep.reads == {ArrayRead(60, 64, False): 1, ArrayRead(64, 60, True): 1}
     assert (found.drive.stages, found.sweep.stages) == (1, 2)
@@ -75,21 +75,21 @@ def test_a_plan_is_what_the_sweep_asks_for():
 
 
 def test_layers_that_do_not_see_each_other_work_at_once():
-    found = plan(LayeredHopfield((10, 11, 12, 13, 14), MAPPING), limits())
+    found = plan(LayeredHopfield(sizes=(10, 11, 12, 13, 14), mapping=MAPPING), limits())
     # Layers 1 and 3, then 2 and 4: two rounds for six products.
     assert sum(found.sweep.reads.values()) == 6
     assert found.sweep.stages == 2
 
 
 def test_matrices_larger_than_an_array_are_read_tile_by_tile():
-    found = plan(LayeredHopfield((100, 63), MAPPING), limits())
+    found = plan(LayeredHopfield(sizes=(100, 63), mapping=MAPPING), limits())
     assert found.drive.reads == {ArrayRead(64, 63, True): 1, ArrayRead(37, 63, True): 1}
     assert found.drive.stages == 1
     assert found.sweep.reads == {}
 
 
 def test_an_associative_memory_needs_no_product_for_its_input():
-    found = plan(AssociativeMemory(60, 63, MAPPING), limits())
+    found = plan(AssociativeMemory(visible=60, hidden=63, mapping=MAPPING), limits())
     assert found.drive.reads == {}
     assert found.sweep.macs == 2 * 61 * 64
 

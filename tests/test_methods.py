@@ -37,7 +37,7 @@ CENTRED = Centred(beta=0.3, free=FREE, nudged=Sweeps(6, 1e-3, average=3), loss=S
 ON_CHIP = OnChip(CENTRED, OPTIMISER, PROGRAMMER, 0.05)
 EX_SITU = ExSitu(DIGITAL)
 EXACT = alter(load_chip("ideal"), array={"count": 2, "rows": 20, "columns": 20})
-MISMATCHED = alter(EXACT, neurons={"gain_spread": 0.3, "offset_spread": 6e-6})
+MISMATCHED = alter(EXACT, neurons={"gain_spread": 0.2, "offset_spread": 12e-6})
 
 
 @eqx.filter_jit
@@ -55,19 +55,20 @@ def wrong(chip, key):
     return jnp.mean(jnp.any((NETWORK.output(state) > 0) != (batch.targets > 0), -1))
 
 
-def on_many(method, description):
+def on_many(method, description, chips=CHIPS):
     """Errors on several chips, all trained in one program."""
 
     @eqx.filter_vmap
     def one(key):
         return wrong(train(method, description, key).chip, key)
 
-    return np.asarray(one(jax.random.split(KEY, CHIPS)))
+    return np.asarray(one(jax.random.split(KEY, chips)))
 
 
 def test_learning_on_mismatched_chips_beats_what_was_learned_elsewhere():
-    # On each of five chips, which equal methods would do once in 32 runs.
-    assert (on_many(ON_CHIP, MISMATCHED) < on_many(EX_SITU, MISMATCHED)).all()
+    # On seven of eight chips at least, which equal methods would do once in 28 runs.
+    here, elsewhere = (on_many(method, MISMATCHED, 8) for method in (ON_CHIP, EX_SITU))
+    assert (here < elsewhere).sum() >= 7
 
 
 def test_an_ideal_chip_holds_what_was_learned_elsewhere():

@@ -15,6 +15,7 @@ from madem.networks import (
     CrossEntropy,
     LayeredHopfield,
     Nudge,
+    ResistiveNetwork,
     SquaredError,
     Tanh,
     check_fit,
@@ -29,6 +30,9 @@ NETWORKS = {
     "two layers": LayeredHopfield(sizes=(5, 7, 4), mapping=Mapping(1.0)),
     "three layers": LayeredHopfield(sizes=(5, 8, 6, 4), mapping=Mapping(1.0)),
     "associative": AssociativeMemory(visible=6, hidden=5, mapping=Mapping(1.0)),
+    "resistive": ResistiveNetwork(
+        sizes=(3, 8, 6, 4), mapping=Mapping(1.0), gains=(1.5, 2.0, 1.0), doubled=True
+    ),
 }
 LOSSES = [SquaredError(), CrossEntropy()]
 
@@ -42,8 +46,14 @@ def quiet_chip(network, spread, seed=1):
     """A chip without flaws whose weights are normal, of standard deviation `spread`."""
     chip = fabricate(QUIET, KEY)
     weights = spread * jax.random.normal(jax.random.key(seed), chip.limits.devices[:3])
+    weights = weights if network.signed else jnp.abs(weights)
     siemens = network.mapping.siemens(chip)
     return with_weights(chip, jnp.clip(siemens * weights, -140e-6, 140e-6))
+
+
+def skip_if_refused(network, loss):
+    if isinstance(network, ResistiveNetwork) and isinstance(loss, CrossEntropy):
+        pytest.skip("CrossEntropy is refused: see test_resistive")
 
 
 def inputs_and_targets(network, seed=2):
@@ -56,6 +66,7 @@ def inputs_and_targets(network, seed=2):
 @pytest.mark.parametrize("loss", LOSSES, ids=["squared error", "cross-entropy"])
 @pytest.mark.parametrize("beta", [None, 0.4, -0.4])
 def test_energy_never_rises_along_an_ideal_relaxation(network, loss, beta):
+    skip_if_refused(network, loss)
     for seed in range(4):
         chip = quiet_chip(network, 0.8, seed)
         inputs, targets = inputs_and_targets(network, seed)
@@ -77,14 +88,16 @@ def test_energy_never_rises_with_clamped_outputs(network):
     clamp = Clamp(targets)
     # From the first sweep on, after which the outputs are where they are held.
     state = network.sweep(chip, network.rest(BATCH), drive, clamp, KEY)
-    assert (network.output(state) == targets).all()
+    np.testing.assert_allclose(network.output(state), targets, atol=1e-6)
     energies, state = energy_per_sweep(network, chip, state, drive, clamp, 30, KEY)
     assert (jnp.diff(energies, axis=0) <= 2e-5).all()
-    assert (network.output(state) == targets).all()
+    np.testing.assert_allclose(network.output(state), targets, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", [None, *LOSSES], ids=["free", "squared error", "cross-entropy"])
 def test_settled_states_are_stationary(network, loss):
+    if isinstance(network, ResistiveNetwork):
+        pytest.skip("diodes hold neurons where the energy slopes: see test_resistive")
     chip = quiet_chip(network, 0.4)
     inputs, targets = inputs_and_targets(network)
     drive = network.drive(chip, inputs, KEY)

@@ -109,12 +109,13 @@ def first_weights(
 ) -> Weights:
     """Small random weights, normal with standard deviation `spread`; 0 where no neurons meet.
 
-    Raises `InputError` if the network does not fit the chip.
+    They are positive where the network's are. Raises `InputError` if it does not fit the chip.
     """
     check_fit(network, limits)
 
     def drawn(pairs: Array, key: Key[Array, ""]) -> Array:
-        return jnp.where(pairs, spread * jax.random.normal(key, pairs.shape), 0.0)
+        normal = spread * jax.random.normal(key, pairs.shape)
+        return jnp.where(pairs, normal if network.signed else jnp.abs(normal), 0.0)
 
     pairs = network.pairs(limits)
     if isinstance(pairs, tuple):
@@ -148,6 +149,19 @@ def train(
     return jax.lax.fori_loop(0, jnp.minimum(steps, most), one, (state, record))
 
 
+@eqx.filter_jit
+def reread(state: TrainingState, key: Key[Array, ""]) -> TrainingState:
+    """A state whose memory rests on what the weights' devices show now.
+
+    For a chip that has been pulsed since the state was kept. What is wanted of the weights stays
+    as it was: where they have moved since, the difference becomes a change to be written.
+    """
+    memory = state.memory
+    cells = jnp.stack([memory.pairs, memory.pairs], -1)
+    sensed = jnp.where(cells, state.chip.read(cells, key), memory.sensed)
+    return eqx.tree_at(lambda s: s.memory, state, memory.after(sensed, memory.weights()))
+
+
 def _step(
     learner: Learner,
     state: TrainingState,
@@ -163,6 +177,8 @@ def _step(
         learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=held
     )
     change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
+    if not learner.network.signed:
+        change, _ = optax.keep_params_nonnegative().update(change, optax.EmptyState(), weights)
     programmed = learner.programmer.apply(
         state.chip, state.memory, scaled(change, siemens), pulse_key
     )

@@ -24,6 +24,11 @@ def choice(*names: str) -> Any:
     return field(metadata={"choices": names})
 
 
+def devices() -> Any:
+    """Field of any number of devices, each as array, row, column, and which of the pair."""
+    return field(metadata={"devices": True}, default=())
+
+
 def _default(value: Any) -> dict[str, Any]:
     return {} if value is dataclasses.MISSING else {"default": value}
 
@@ -57,7 +62,19 @@ def _value(entry: dataclasses.Field, value: Any, where: str, key: str) -> Any:
     if "low" in entry.metadata:
         low = entry.metadata["low"]
         return _require(value, lambda v: type(v) is int and v >= low, label, _expectation(entry))
+    if "devices" in entry.metadata:
+        _require(value, _names_devices, label, _expectation(entry))
+        return tuple(map(tuple, value))
     return _require(value, lambda v: isinstance(v, str) and v, label, _expectation(entry))
+
+
+def _names_devices(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(device, list)
+        and len(device) == 4  # noqa: PLR2004
+        and all(type(place) is int and place >= 0 for place in device)
+        for device in value
+    )
 
 
 def _measure(entry: dataclasses.Field, value: Any, label: str) -> Any:
@@ -93,4 +110,6 @@ def _expectation(entry: dataclasses.Field) -> str:
         return f"give one of {', '.join(metadata['choices'])}"
     if "low" in metadata:
         return f"give a whole number of at least {metadata['low']}"
+    if "devices" in metadata:
+        return "give devices as [[array, row, column, 0 or 1], …]"
     return "give a table" if dataclasses.is_dataclass(entry.type) else "give a text"

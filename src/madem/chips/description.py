@@ -7,7 +7,7 @@ from pathlib import Path
 
 from madem._checks import InputError
 from madem.chips._base import Limits
-from madem.chips._toml import choice, quantity, section, whole
+from madem.chips._toml import choice, devices, quantity, section, whole
 from madem.circuits import Wires
 from madem.devices import (
     AbstractDevice,
@@ -172,6 +172,20 @@ class WireDescription:
 
 
 @dataclass(frozen=True)
+class SafetyDescription:
+    """What would harm the chip: checked at both ends of the wire to a chip on the bench."""
+
+    voltage: float | None = quantity("volt", None)
+    """Largest voltage at a line in products, of either sign, volt; `read.voltage` if not given."""
+    pulse_width: float = quantity("second", 1e-6)
+    """Width of its pulses, s."""
+    compliance: float = quantity("ampere", 300e-6)
+    """Largest current through a device in a pulse, ampere."""
+    forbidden: tuple[tuple[int, int, int, int], ...] = devices()
+    """Devices that are never pulsed: array, row, column, and which of the pair."""
+
+
+@dataclass(frozen=True)
 class ChipDescription:
     """A kind of chip; `fabricate` makes one of it."""
 
@@ -182,6 +196,7 @@ class ChipDescription:
     read: ReadDescription
     neurons: NeuronDescription = NeuronDescription()
     wires: WireDescription = WireDescription()
+    safety: SafetyDescription = SafetyDescription()
 
     @property
     def limits(self) -> Limits:
@@ -234,7 +249,8 @@ def parse_chip(text: str, where: str = "chip") -> ChipDescription:
 
 def _validate(chip: ChipDescription, where: str) -> None:
     """What must hold between values."""
-    device = chip.device
+    device, array = chip.device, chip.array
+    shape = (array.count, array.rows, array.columns, 2)
     checks = [
         (device.g_max > device.g_min, "device.g_max must lie above device.g_min"),
         (
@@ -263,6 +279,16 @@ def _validate(chip: ChipDescription, where: str) -> None:
         ),
         (chip.read.voltage > 0, "read.voltage must be above 0 V"),
         (chip.read.range > 0, "read.range must be above 0 A"),
+        (chip.safety.pulse_width > 0, "safety.pulse_width must be above 0 s"),
+        (chip.safety.compliance > 0, "safety.compliance must be above 0 A"),
+        (
+            all(
+                place < size
+                for forbidden in chip.safety.forbidden
+                for place, size in zip(forbidden, shape, strict=True)
+            ),
+            f"safety.forbidden names a device beyond the chip's {shape}",
+        ),
     ]
     for holds, problem in checks:
         if not holds:

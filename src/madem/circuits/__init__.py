@@ -10,6 +10,12 @@ that stand for an array with wires in them.
 
 from madem.circuits.ideal import bit_line_currents, word_line_currents
 from madem.circuits.laws import AbstractLaw, Linear, Sinh, Tabulated
+from madem.circuits.layered import (
+    CircuitLayer,
+    CircuitNudge,
+    layered_netlist,
+    node_voltages,
+)
 from madem.circuits.netlist import netlist, sensed_currents, write_netlist
 from madem.circuits.solution import (
     NotConvergedError,
@@ -23,6 +29,8 @@ from madem.circuits.wires import Wires
 
 __all__ = [
     "AbstractLaw",
+    "CircuitLayer",
+    "CircuitNudge",
     "Linear",
     "NotConvergedError",
     "Power",
@@ -32,7 +40,9 @@ __all__ = [
     "Transfer",
     "Wires",
     "bit_line_currents",
+    "layered_netlist",
     "netlist",
+    "node_voltages",
     "power",
     "sensed_currents",
     "solve",

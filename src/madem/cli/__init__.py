@@ -20,23 +20,28 @@ from madem.cli._console import StoppedError, messages
 
 
 class _Commands(UserDict[str, Any]):
-    """Commands by name, from the modules that hold a function of that name.
+    """Commands by name, from the modules that hold a function (or a group) of that name.
 
     A module is imported when its command is asked for: JAX and Matplotlib take seconds.
     """
 
     def __getitem__(self, name: str) -> Any:
+        found = getattr(import_module(self.data[name]), name)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name)(getattr(import_module(self.data[name]), name))
+        alone.command(name)(found)
         return typer.main.get_command(alone)
 
 
 COMMANDS = _Commands(
     braille="madem.cli.braille",
-    resume="madem.cli.braille",
+    train="madem.cli.train",
+    resume="madem.cli.resume",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
     cost="madem.cli.cost",
+    chip="madem.cli.chip",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",
 )

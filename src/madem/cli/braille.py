@@ -1,4 +1,4 @@
-"""`madem braille`, `resume` and `recall`: the study of the nine names."""
+"""`madem braille` and `recall`: the study of the nine names."""
 
 import datetime as dt
 from pathlib import Path
@@ -8,7 +8,8 @@ import jax
 import typer
 
 from madem._checks import InputError
-from madem.chips import PRESETS, chip_text
+from madem.chips import PRESETS
+from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.cli._cost import show_cost
 from madem.data import NINE_NAMES
@@ -31,7 +32,7 @@ def braille(
         float, typer.Option(help="Probability that a dot is flipped in training.")
     ] = BrailleConfig.flip,
     chip: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PRESETS)}, or a TOML file.")
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}, a TOML file, or tcp://HOST:PORT.")
     ] = "taox-64",
     network: Annotated[
         str, typer.Option(help="`layered` or `associative`.")
@@ -70,14 +71,14 @@ def braille(
     path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
     try:
         with messages.status("self-test, and first weights"):
-            run = BrailleRun.create(path, config, chip_text(chip))
+            run = BrailleRun.create(path, config, source_text(chip))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
     _complete(run, as_json)
 
 
-def resume(run: _Run, as_json: Json = False) -> None:
-    """Take up a stopped run: the same numbers as if it had never stopped."""
+def resume_braille(run: Path, as_json: bool) -> None:
+    """Take up a run of `madem braille`."""
     opened = BrailleRun.open(run)
     summary = opened.folder.summary()
     if summary is None:
@@ -107,7 +108,8 @@ def recall(
         messages.print(f"training stands at step {header['step']} of {steps}")
     asked = opened.study.config.words if words is None else _words(words)
     key = jax.random.key(seed)
-    rows = recall_words(opened.study, state.chip, asked, flip, samples, key)
+    with opened.study.on_bench():
+        rows = recall_words(opened.study, state.chip, asked, flip, samples, key)
     if as_json:
         print_json({"flip": flip, "samples": samples, "words": rows})
     else:
@@ -118,7 +120,7 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
     """Train to the end, test, draw, and show."""
     _train(run)
     try:
-        with messages.status("testing, and drawing"):
+        with messages.status("testing, and drawing"), run.study.on_bench():
             scores = run.evaluate()
             figures = run_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)

@@ -22,7 +22,7 @@ from madem.learning.rules import (
     AbstractRule,
     Contrast,
     Lesson,
-    mean_products,
+    mean_traces,
 )
 from madem.learning.self_test import SelfTest, self_test
 from madem.learning.set_weights import SetWeights
@@ -76,7 +76,7 @@ __all__ = [
     "calibrate_offsets",
     "exact_twin",
     "find_symmetric_points",
-    "mean_products",
+    "mean_traces",
     "no_effort",
     "pair_pulses",
     "run_phases",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractChip, Weights
+from madem.chips import AbstractChip, ExactChip, Weights
 from madem.learning.rules import AbstractRule, Lesson
 from madem.learning.twin import Twin, exact_twin
 from madem.networks import AbstractLoss, AbstractNetwork, CrossEntropy
@@ -48,12 +48,15 @@ class ModelBackprop(AbstractRule):
                 "ModelBackprop needs the weights that the controller believes the chip to hold; "
                 "give weights=…, such as those of PairMemory"
             )
-        twin = exact_twin(chip.limits, network.mapping.siemens(chip) * weights)
-        return self.through(twin, network, chip, inputs, targets, key)
+        if isinstance(weights, tuple):  # of an exact chip, which is its own model
+            model = ExactChip(weights=weights, limits=chip.limits)
+        else:
+            model = exact_twin(chip.limits, network.mapping.siemens(chip) * weights)
+        return self.through(model, network, chip, inputs, targets, key)
 
     def through(
         self,
-        twin: Twin,
+        twin: Twin | ExactChip,
         network: AbstractNetwork,
         chip: AbstractChip,
         inputs: Float[Array, "batch inputs"],
@@ -78,13 +81,13 @@ class ModelBackprop(AbstractRule):
 
 def adjoint_gradient(
     network: AbstractNetwork,
-    twin: Twin,
+    twin: Twin | ExactChip,
     loss: AbstractLoss,
     inputs: Float[Array, "batch inputs"],
     targets: Float[Array, "batch outputs"],
     state: tuple[Float[Array, "batch _"], ...],
     steps: int,
-) -> Float[Array, "arrays rows columns"]:
+) -> Weights:
     """∂C/∂W by the sweeps s ← F(s, W) of a `twin`, from activities where it (or a chip) settled.
 
         dC/dW = Cₛ (1 − Fₛ)⁻¹ F_W,  (1 − Fₛ)⁻¹ ≈ 1 + Fₛ + … + Fₛᴷ⁻¹
@@ -95,9 +98,14 @@ def adjoint_gradient(
     Fₛ lets errors grow without bound wherever that state is none at which the twin would stay.
     """
     siemens = network.mapping.siemens(twin)
+    held = twin.conductance if isinstance(twin, Twin) else twin.weights
 
-    def relaxed(shift: Array) -> tuple[Array, ...]:
-        shifted = dataclasses.replace(twin, conductance=twin.conductance + siemens * shift)
+    def relaxed(shift: Weights) -> tuple[Array, ...]:
+        moved = jax.tree.map(lambda one, by: one + siemens * by, held, shift)
+        if isinstance(twin, Twin):
+            shifted = dataclasses.replace(twin, conductance=moved)
+        else:
+            shifted = dataclasses.replace(twin, weights=moved)
         drive = network.drive(shifted, inputs, _UNUSED)
 
         def sweep(state: tuple[Array, ...], _) -> tuple[tuple[Array, ...], None]:
@@ -108,5 +116,5 @@ def adjoint_gradient(
     def cost(state: tuple[Array, ...]) -> Array:
         return jnp.mean(loss.cost(network.output_activation, network.output(state), targets))
 
-    _, back = jax.vjp(relaxed, jnp.zeros_like(twin.conductance))
+    _, back = jax.vjp(relaxed, jax.tree.map(jnp.zeros_like, held))
     return back(jax.grad(cost)(state))[0]

@@ -5,10 +5,11 @@ the controller's own record says; nothing else of the chip.
 """
 
 import abc
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from madem._checks import InputError
@@ -105,18 +106,15 @@ class AbstractDifferenceRule(AbstractRule):
         )
         contrast = self.contrast
         weighed = [
-            (weight / contrast.scale, mean_products(network, chip.limits, inputs, phase.state))
+            (weight / contrast.scale, phase.state)
             for weight, phase in zip(
                 (contrast.free, *contrast.nudged), (phases.free, *phases.nudged), strict=True
             )
             if weight != 0
         ]
-        shares, products = zip(*weighed, strict=True)
         output = network.output(phases.free.state)
         return Lesson(
-            gradient=jax.tree.map(
-                lambda *each: sum(s * p for s, p in zip(shares, each, strict=True)), *products
-            ),
+            gradient=mean_traces(network, chip.limits, inputs, *weighed),
             output=output,
             cost=self.loss.cost(network.output_activation, output, targets),
             free=phases.free,
@@ -124,15 +122,38 @@ class AbstractDifferenceRule(AbstractRule):
         )
 
 
-def mean_products(
+def mean_traces(
     network: AbstractNetwork,
     limits: Limits,
     inputs: Float[Array, "batch inputs"],
-    state: tuple[Float[Array, "batch _"], ...],
+    *weighed: tuple[float, tuple[Float[Array, "batch _"], ...]],
 ) -> Weights:
-    """Mean over the batch of the product of the activities at the two lines of each pair."""
-    lines = network.lines(inputs, state)
-    return network.on_arrays([rows.T @ columns / len(inputs) for rows, columns in lines], limits)
+    """Mean over the batch of what each pair learns from; see `AbstractNetwork.trace`.
+
+    Summed over states, each with its weight.
+    """
+    phases = [(weight, network.lines(inputs, state)) for weight, state in weighed]
+    traces = []
+    for k in range(len(network.matrices)):
+        shares = [weight for weight, _ in phases]
+        rows = [lines[k][0] for _, lines in phases]
+        columns = [lines[k][1] for _, lines in phases]
+        shared = [share * column for share, column in zip(shares, columns, strict=True)]
+        if k in network.of_inputs:  # the same rows in every state: one product for all
+            products = rows[0].T @ sum(shared[1:], shared[0])
+        else:
+            products = jnp.concatenate(rows).T @ jnp.concatenate(shared)
+        trace = network.trace(k, products, _squares(shares, rows), _squares(shares, columns))
+        traces.append(trace / len(inputs))
+    return network.on_arrays(traces, limits)
+
+
+def _squares(
+    shares: Sequence[float], activities: Sequence[Float[Array, "presented lines"]]
+) -> Float[Array, " lines"]:
+    """Weighed sum of the squares at each line."""
+    sums = [share * jnp.sum(each**2, 0) for share, each in zip(shares, activities, strict=True)]
+    return sum(sums[1:], sums[0])
 
 
 def require(holds: bool, rule: AbstractRule, name: str, value: float, expected: str) -> None:

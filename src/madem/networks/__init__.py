@@ -1,7 +1,7 @@
 """Networks: neurons coupled by a chip's arrays, and the energy that they minimise."""
 
 from madem.networks._base import AbstractNetwork, check_fit
-from madem.networks.activations import AbstractActivation, Clipped, Linear, Tanh
+from madem.networks.activations import AbstractActivation, Clipped, Linear, Ohmic, Tanh
 from madem.networks.associative import AssociativeMemory
 from madem.networks.hopfield import LayeredHopfield
 from madem.networks.losses import (
@@ -12,6 +12,7 @@ from madem.networks.losses import (
     Nudge,
     SquaredError,
 )
+from madem.networks.resistive import ResistiveNetwork
 
 __all__ = [
     "AbstractActivation",
@@ -25,6 +26,8 @@ __all__ = [
     "LayeredHopfield",
     "Linear",
     "Nudge",
+    "Ohmic",
+    "ResistiveNetwork",
     "SquaredError",
     "Tanh",
     "check_fit",

@@ -22,8 +22,6 @@ class AbstractNetwork(eqx.Module):
     tuple of activities, one array per layer of free neurons.
     """
 
-    activation: eqx.AbstractVar[AbstractActivation]
-    """Transfer function of the neurons."""
     mapping: eqx.AbstractVar[Mapping]
     """Scales between activities and volts, weights and siemens."""
 
@@ -59,6 +57,11 @@ class AbstractNetwork(eqx.Module):
     @abc.abstractmethod
     def unused(self) -> tuple[tuple[int, int, int], ...]:
         """Pairs (matrix, row, column) where no two neurons meet."""
+
+    @property
+    @abc.abstractmethod
+    def signed(self) -> bool:
+        """Whether weights may be negative."""
 
     @property
     @abc.abstractmethod
@@ -138,8 +141,30 @@ class AbstractNetwork(eqx.Module):
     @abc.abstractmethod
     def lines(
         self, inputs: Float[Array, "batch inputs"], state: tuple[Array, ...]
-    ) -> tuple[tuple[Float[Array, "batch rows"], Float[Array, "batch columns"]], ...]:
-        """Activities at the word and the bit lines of each matrix, biases included."""
+    ) -> tuple[tuple[Float[Array, "presented rows"], Float[Array, "presented columns"]], ...]:
+        """Activities at the word and the bit lines of each matrix, biases included.
+
+        One row a sample, or several where a matrix serves several times at once.
+        """
+
+    @abc.abstractmethod
+    def trace(
+        self,
+        matrix: int,
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
+    ) -> Float[Array, "rows columns"]:
+        """−∂E/∂W of each pair of a matrix: what it learns from, and all at its own two lines.
+
+        By sums over samples of the products of the activities at both lines, and of the square of
+        each; so it is linear in them.
+        """
+
+    @property
+    @abc.abstractmethod
+    def of_inputs(self) -> tuple[int, ...]:
+        """Matrices whose word lines carry the input, and so the same in every state."""
 
     @abc.abstractmethod
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:

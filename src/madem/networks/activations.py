@@ -12,6 +12,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from madem._checks import InputError
+
 
 class AbstractActivation(eqx.Module):
     """A neuron's transfer function and its share of the energy."""
@@ -19,6 +21,16 @@ class AbstractActivation(eqx.Module):
     @abc.abstractmethod
     def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Activity at a total current, both dimensionless."""
+
+    @abc.abstractmethod
+    def pulled(
+        self,
+        current: Float[Array, "*shape"],
+        activity: Float[Array, "*shape"],
+        target: Float[Array, "*shape"],
+        strength: Float[Array, "..."],
+    ) -> Float[Array, "*shape"]:
+        """Next activity of a neuron that also receives strength · (target − its activity)."""
 
     @abc.abstractmethod
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -41,6 +53,16 @@ class Tanh(AbstractActivation):
     def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Tanh of the current."""
         return jnp.tanh(current)
+
+    def pulled(
+        self,
+        current: Float[Array, "*shape"],
+        activity: Float[Array, "*shape"],
+        target: Float[Array, "*shape"],
+        strength: Float[Array, "..."],
+    ) -> Float[Array, "*shape"]:
+        """By the activity that it has now."""
+        return self(current + strength * (target - activity))
 
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """S artanh s + ½ ln(1 − s²), which reaches ln 2 at s = ±1."""
@@ -74,6 +96,16 @@ class Clipped(AbstractActivation):
         """Cut to the range."""
         return jnp.clip(current, self.low, self.high)
 
+    def pulled(
+        self,
+        current: Float[Array, "*shape"],
+        activity: Float[Array, "*shape"],
+        target: Float[Array, "*shape"],
+        strength: Float[Array, "..."],
+    ) -> Float[Array, "*shape"]:
+        """By the activity that it has now."""
+        return self(current + strength * (target - activity))
+
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """½ s²."""
         return 0.5 * activity**2
@@ -95,6 +127,16 @@ class Linear(AbstractActivation):
         """The current."""
         return current
 
+    def pulled(
+        self,
+        current: Float[Array, "*shape"],
+        activity: Float[Array, "*shape"],
+        target: Float[Array, "*shape"],
+        strength: Float[Array, "..."],
+    ) -> Float[Array, "*shape"]:
+        """By the activity that it has now."""
+        return self(current + strength * (target - activity))
+
     def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """½ s²."""
         return 0.5 * activity**2
@@ -104,6 +146,43 @@ class Linear(AbstractActivation):
     ) -> Float[Array, "*shape"]:
         """½ (t − s)²."""
         return 0.5 * (target - activity) ** 2
+
+
+class Ohmic(AbstractActivation):
+    """An output of a resistive network: the voltage at which its current leaves by resistors.
+
+    Nothing but resistors, so a nudge settles at once.
+    """
+
+    conductance: Float[Array, "*shape"] | float = 1.0
+    """Sum of the conductances at the output."""
+
+    def __call__(self, current: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Ohm's law."""
+        return current / self.conductance
+
+    def pulled(
+        self,
+        current: Float[Array, "*shape"],
+        activity: Float[Array, "*shape"],
+        target: Float[Array, "*shape"],
+        strength: Float[Array, "..."],
+    ) -> Float[Array, "*shape"]:
+        """Where the currents balance: the pull is one more resistor, from the target."""
+        return (current + strength * target) / (self.conductance + strength)
+
+    def potential(self, activity: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """½ G s², half the power that resistors to 0 V dissipate."""
+        return 0.5 * self.conductance * activity**2
+
+    def divergence(
+        self, target: Float[Array, "*shape"], activity: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """Raise `InputError`: it would depend on the conductances, which are learned."""
+        raise InputError(
+            "CrossEntropy weighs an output of a resistive network by its conductances, so that "
+            "activity differences do not follow it; take SquaredError"
+        )
 
 
 def _xlogy(x: Array, y: Array) -> Array:

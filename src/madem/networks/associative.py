@@ -46,6 +46,11 @@ class AssociativeMemory(AbstractNetwork):
         return ((0, self.visible, self.hidden),)
 
     @property
+    def signed(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def inputs(self) -> int:
         """Width of the input."""
         return self.visible
@@ -120,6 +125,21 @@ class AssociativeMemory(AbstractNetwork):
         """Activities at the word and the bit lines of the matrix."""
         hidden, visible = state
         return ((with_bias(visible), with_bias(hidden)),)
+
+    def trace(
+        self,
+        matrix: int,
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
+    ) -> Float[Array, "rows columns"]:
+        """Products of the activities at both lines."""
+        return products
+
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """None: the input acts as a field."""
+        return ()
 
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the visible neurons."""

@@ -47,6 +47,11 @@ class LayeredHopfield(AbstractNetwork):
         return ()
 
     @property
+    def signed(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def inputs(self) -> int:
         """Width of the input."""
         return self.sizes[0]
@@ -122,6 +127,21 @@ class LayeredHopfield(AbstractNetwork):
         """Activities at the word and the bit lines of each matrix."""
         below = (inputs, *state[:-1])
         return tuple((with_bias(low), high) for low, high in zip(below, state, strict=True))
+
+    def trace(
+        self,
+        matrix: int,
+        products: Float[Array, "rows columns"],
+        row_squares: Float[Array, " rows"],
+        column_squares: Float[Array, " columns"],
+    ) -> Float[Array, "rows columns"]:
+        """Products of the activities at both lines."""
+        return products
+
+    @property
+    def of_inputs(self) -> tuple[int, ...]:
+        """The first."""
+        return (0,)
 
     def output(self, state: tuple[Array, ...]) -> Float[Array, "batch outputs"]:
         """Activities of the last layer."""

@@ -76,8 +76,8 @@ class SquaredError(AbstractLoss):
         target: Float[Array, "batch outputs"],
         beta: Float[Array, "batch 1"],
     ) -> Float[Array, "batch outputs"]:
-        """Add the nudge to the current."""
-        return activation(current + beta * (target - output))
+        """Pull at the outputs."""
+        return activation.pulled(current, output, target, beta)
 
     def potential(
         self,

@@ -22,9 +22,10 @@ class Accelerated:
     """Sweeps, each started from where the last few say that they are heading.
 
     For calculation, and for chips without noise: it takes differences of sweeps. A sweep is a map
-    of the layers that it updates last (the others follow from them), and its fixed point is
-    sought as by a secant method in `depth` directions, sample by sample (Anderson, J. ACM 12,
-    547, 1965; Walker and Ni, SIAM J. Numer. Anal. 49, 1715, 2011). The end is a plain sweep's.
+    of the layers of the output's turn (those of the first other turn follow from them), and its
+    fixed point is sought as by a secant method in `depth` directions, sample by sample (Anderson,
+    J. ACM 12, 547, 1965; Walker and Ni, SIAM J. Numer. Anal. 49, 1715, 2011). Where it ends is
+    where a plain sweep led.
     """
 
     limit: int
@@ -52,29 +53,38 @@ class Accelerated:
         key: Key[Array, ""],
     ) -> Relaxed:
         """Relax `state` under a constant drive, nudged or free."""
-        led = [layer for turn in network.turns[:1] for layer in turn]
-        leading = [k for k in range(len(state)) if k not in led] or led
-        widths = [state[k].shape[-1] for k in leading]
+        leading = [turn for turn in network.turns if len(state) - 1 in turn]
+        led = [turn for turn in network.turns if turn not in leading]
+        layers = [layer for turn in (*led[1:], *leading) for layer in turn]
+        widths = [state[k].shape[-1] for k in layers]
         edges = [sum(widths[:n]) for n in range(1, len(widths))]
 
+        def together(state: tuple[Array, ...]) -> Array:
+            return jnp.concatenate([state[k] for k in layers], -1)
+
+        def apart(activities: Array) -> tuple[Array, ...]:
+            found = dict(zip(layers, jnp.split(activities, edges, axis=-1), strict=True))
+            return tuple(found.get(k, layer) for k, layer in enumerate(state))
+
+        def swept(activities: Array, turns: list[tuple[int, ...]], key: Key[Array, ""]):
+            return network.sweep(chip, apart(activities), drive, nudge, key, tuple(turns))
+
         def unsettled(carry):
-            _, _, residual, sweeps, _ = carry
+            _, residual, sweeps, _ = carry
             return jnp.any(residual > self.tolerance) & (sweeps < self.limit)
 
         def sweep(carry):
-            _, guess, _, sweeps, history = carry
-            new = network.sweep(chip, guess, drive, nudge, jax.random.fold_in(key, sweeps))
-            image = jnp.concatenate([new[k] for k in leading], -1)
-            miss = image - jnp.concatenate([guess[k] for k in leading], -1)
-            history = history.after(image, miss, sweeps)
-            ahead = jnp.split(history.ahead(), edges, axis=-1)
-            found = dict(zip(leading, ahead, strict=True))
-            guess = tuple(found.get(k, layer) for k, layer in enumerate(new))
-            return new, guess, jnp.max(jnp.abs(miss), -1), sweeps + 1, history
+            guess, _, sweeps, history = carry
+            sweep_key = jax.random.fold_in(key, sweeps)
+            image = together(swept(guess, [*led, *leading], sweep_key))
+            history = history.after(image, image - guess, sweeps)
+            residual = jnp.max(jnp.abs(history.miss), -1)
+            return history.ahead(), residual, sweeps + 1, history
 
         history = _no_history(self.depth, len(drive), sum(widths))
-        start = (state, state, jnp.full(len(drive), jnp.inf), jnp.int32(0), history)
-        state, _, residual, sweeps, _ = jax.lax.while_loop(unsettled, sweep, start)
+        start = (together(state), jnp.full(len(drive), jnp.inf), jnp.int32(0), history)
+        _, residual, sweeps, history = jax.lax.while_loop(unsettled, sweep, start)
+        state = swept(history.image, led[:1], key)
         return Relaxed(state, residual, sweeps, residual <= self.tolerance)
 
 

@@ -86,18 +86,20 @@ class Sweeps:
                 # A first split of `sweep_key` is no key that a sweep folds out of it.
                 new = _noisy(new, self.noise, jax.random.split(sweep_key)[0])
             moves = [jnp.max(jnp.abs(a - b), -1) for a, b in zip(new, state, strict=True)]
-            counted = sweeps >= self.limit - self.average
-            total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
+            if self.average > 1:
+                counted = sweeps >= self.limit - self.average
+                total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
             return new, total, jnp.max(jnp.stack(moves), 0), sweeps + 1
 
-        nothing = jax.tree.map(jnp.zeros_like, state)
+        nothing = jax.tree.map(jnp.zeros_like, state) if self.average > 1 else ()
         start = (state, nothing, jnp.full(len(drive), jnp.inf), jnp.int32(0))
         state, total, residual, sweeps = jax.lax.while_loop(unsettled, sweep, start)
         converged = residual <= self.tolerance
-        mean = jax.tree.map(
-            lambda t, s: jnp.where(converged[:, None], s, t / self.average), total, state
-        )
-        return Relaxed(mean, residual, sweeps, converged)
+        if self.average > 1:
+            state = jax.tree.map(
+                lambda s, t: jnp.where(converged[:, None], s, t / self.average), state, total
+            )
+        return Relaxed(state, residual, sweeps, converged)
 
 
 def _noisy(

@@ -5,6 +5,7 @@ from madem.report.circuits import currents_table, ir_drop_figure
 from madem.report.compare import compare_figure, compare_table
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
 from madem.report.tables import recall_table, words_table
+from madem.report.train import training_table
 
 __all__ = [
     "compare_figure",
@@ -17,5 +18,6 @@ __all__ = [
     "relaxation_figure",
     "save_figure",
     "save_run_figures",
+    "training_table",
     "words_table",
 ]

@@ -1,5 +1,6 @@
 """The nine names: train a chip to reconstruct words in Braille from distorted ones."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,7 +9,8 @@ import jax.numpy as jnp
 
 from madem import training
 from madem._checks import InputError
-from madem.chips import AbstractChip, ChipDescription, Limits, Mapping, fabricate
+from madem.chips import AbstractChip, ChipDescription, Limits, Mapping
+from madem.chips.hardware import Bench, failures_of, make_chip
 from madem.costs import Counts
 from madem.data import DOTS_PER_CELL, Flip, WordBatches, encode
 from madem.learning import Effort
@@ -39,12 +41,12 @@ class Progress:
 
 
 class BrailleStudy:
-    """Everything that a configuration and a chip's description determine; keeps no state.
+    """Everything that a configuration and a chip determine; keeps no state.
 
     Raises `InputError` if the network does not fit the chip.
     """
 
-    def __init__(self, config: BrailleConfig, description: ChipDescription):
+    def __init__(self, config: BrailleConfig, description: ChipDescription | Bench):
         self.config = config
         self.description = description
         self.dots = encode(config.words)
@@ -71,12 +73,25 @@ class BrailleStudy:
         return self.dots.shape[1] // DOTS_PER_CELL
 
     def fabricate(self) -> AbstractChip:
-        """The chip as it comes from the fab."""
-        return fabricate(self.description, self._chip_key)
+        """The chip as it comes from the fab, or as it is on the bench."""
+        return make_chip(self.description, self._chip_key)
+
+    def on_bench(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, what goes wrong on the bench is raised as what it is."""
+        bench = self.description
+        return failures_of(bench) if isinstance(bench, Bench) else contextlib.nullcontext()
+
+    def take_up(self, state: training.TrainingState) -> training.TrainingState:
+        """A state to go on from: a chip on the bench may have been pulsed since, and is re-read."""
+        if not isinstance(self.description, Bench):
+            return state
+        with self.on_bench():
+            return training.reread(state, jax.random.fold_in(self.test_key, 3))
 
     def begin(self) -> tuple[training.TrainingState, Counts]:
         """Self-test the chip and write the first weights; what that took."""
-        state, effort = self.begin_traced()
+        with self.on_bench():
+            state, effort = self.begin_traced()
         return state, counts_before(effort)
 
     def begin_traced(self) -> tuple[training.TrainingState, Effort]:
@@ -89,9 +104,10 @@ class BrailleStudy:
         """Train to the end, pausing every `stretch` steps."""
         while (done := int(state.step)) < self.config.steps:
             steps = min(stretch - done % stretch, self.config.steps - done)
-            state, record = training.train(
-                self.learner, state, self.batches, jnp.int32(steps), self._run_key, most=stretch
-            )
+            with self.on_bench():
+                state, record = training.train(
+                    self.learner, state, self.batches, jnp.int32(steps), self._run_key, most=stretch
+                )
             entry = {"step": done + steps, **training.summarise(record, steps)}
             limits = self.description.limits
             yield Progress(state, entry, counts_of(record, steps, self.learner, limits))

@@ -15,7 +15,8 @@ from jaxtyping import Float
 import madem
 from madem._checks import InputError
 from madem._files import replacing
-from madem.chips import load_chip, parse_chip
+from madem.chips import chip_text
+from madem.chips.hardware import Bench, open_chip
 from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
@@ -38,9 +39,10 @@ class BrailleRun:
         Raises `InputError` if the configuration, the chip or the path cannot be used; then
         nothing is written.
         """
-        study = BrailleStudy(config, parse_chip(chip))
+        study = BrailleStudy(config, open_chip(chip))
         folder = RunFolder.create(path, {"study": "braille", "braille": config.table()}, chip)
         run = cls(folder, study)
+        run._keep_ledger()
         started = time.perf_counter()
         state, counts = study.begin()
         header = {
@@ -65,7 +67,15 @@ class BrailleRun:
         if table.get("study") != "braille" or not isinstance(table.get("braille"), dict):
             raise InputError(f"{where}: not a run of madem braille")
         config = BrailleConfig.from_table(table["braille"], where)
-        return cls(folder, BrailleStudy(config, load_chip(folder.chip_path())))
+        chip = folder.chip_path()
+        run = cls(folder, BrailleStudy(config, open_chip(chip_text(chip), str(chip))))
+        run._keep_ledger()
+        return run
+
+    def _keep_ledger(self) -> None:
+        """What is done to a chip on the bench is written down in the run's folder."""
+        if isinstance(self.study.description, Bench):
+            self.study.description.keep_ledger(self.folder.ledger)
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
         """State of the last checkpoint, and its header: `step`, and what was counted so far."""
@@ -87,7 +97,7 @@ class BrailleRun:
         counts = Counts.from_table(header.get("counts", {}), str(self.folder.path))
         seconds = header["seconds"]
         started = time.perf_counter()
-        for progress in self.study.train(state):
+        for progress in self.study.train(self.study.take_up(state)):
             counts += progress.counts
             spent = seconds + time.perf_counter() - started
             entry = {
@@ -106,9 +116,10 @@ class BrailleRun:
         """Test the chip of the last checkpoint."""
         _, state = self.load()
         study = self.study
-        return measure_recall(
-            study.recall, state.chip, study.dots, study.config.samples, study.test_key
-        )
+        with study.on_bench():
+            return measure_recall(
+                study.recall, state.chip, study.dots, study.config.samples, study.test_key
+            )
 
     def finish(self, scores: RecallScores, cost: dict[str, Any]) -> dict[str, Any]:
         """Write the result, what it cost included, and return it."""

@@ -3,8 +3,9 @@
 config.toml   what was asked, with the format's and madem's version
 chip.toml     the chip, as described
 metrics.jsonl one JSON object a line: progress of training
-checkpoints/  `last.eqx`: everything needed to go on
+checkpoints/  `last.eqx`: everything needed to go on; of `madem train` also `best.eqx`
 figures/      PNG
+ledger.sqlite what was done to a chip on the bench
 summary.json  the result; there once the run is finished
 """
 
@@ -95,12 +96,16 @@ class RunFolder:
         return self.path / "checkpoints" / "first.npy"
 
     @property
+    def ledger(self) -> Path:
+        """What was done to a chip on the bench."""
+        return self.path / "ledger.sqlite"
+
+    @property
     def _config(self) -> Path:
         return self.path / "config.toml"
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self.path / "checkpoints" / "last.eqx"
+    def _checkpoint(self, name: str) -> Path:
+        return self.path / "checkpoints" / f"{name}.eqx"
 
     @property
     def _metrics(self) -> Path:
@@ -121,27 +126,29 @@ class RunFolder:
         """The chip's description."""
         return self.path / "chip.toml"
 
-    def save_checkpoint(self, header: Mapping[str, Any], state: Any) -> None:
-        """Put a checkpoint in place of the last. Raises `WriteError`, and keeps the last whole."""
-        self._checkpoint.parent.mkdir(exist_ok=True)
+    def save_checkpoint(self, header: Mapping[str, Any], state: Any, name: str = "last") -> None:
+        """Put a checkpoint in place of the one of its name. Raises `WriteError`, and keeps that."""
+        path = self._checkpoint(name)
+        path.parent.mkdir(exist_ok=True)
         leaves = io.BytesIO()
         eqx.tree_serialise_leaves(leaves, state)
-        with replacing(self._checkpoint) as file:
+        with replacing(path) as file:
             file.write(json.dumps(dict(header)).encode() + b"\n" + leaves.getbuffer())
 
-    def load_checkpoint(self, like: Tree) -> tuple[dict[str, Any], Tree]:
-        """Header and state of the last checkpoint; `like` gives the state's structure.
+    def load_checkpoint(self, like: Tree, name: str = "last") -> tuple[dict[str, Any], Tree]:
+        """Header and state of the checkpoint `name`; `like` gives the state's structure.
 
         Raises `InputError` if it is damaged or of another run.
         """
+        path = self._checkpoint(name)
         try:
-            with self._checkpoint.open("rb") as file:
+            with path.open("rb") as file:
                 header = json.loads(file.readline())
                 return header, eqx.tree_deserialise_leaves(file, like)
         except (ValueError, RuntimeError, EOFError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
-                f"{self._checkpoint} is damaged or of another run ({reason}); start a new run"
+                f"{path} is damaged or of another run ({reason}); start a new run"
             ) from error
 
     def add_metrics(self, entry: Mapping[str, Any]) -> None:

@@ -1,0 +1,315 @@
+"""Chips on the bench, over real sockets: exactly-once pulses, limits, faults, and fuzz."""
+
+import contextlib
+import functools
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chips_for_tests import QUIET, alter
+from madem._checks import InputError
+from madem.chips import chip_text, fabricate, parse_chip
+from madem.chips.hardware import (
+    DeadColumn,
+    Guards,
+    Instrument,
+    LinkError,
+    RefusedError,
+    connect,
+    load_faults,
+    on_bench,
+)
+from madem.chips.hardware.protocol import Request, encode_request
+from madem.chips.hardware.server import answer
+from madem.chips.ledger import Ledger, Train
+from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_run import BrailleRun
+from processes_for_tests import Runner
+
+KEY = jax.random.key(1)
+TEXT = chip_text("ideal").replace("count = 4", "count = 2")
+CONFIG = BrailleConfig(words=("ada", "bob"), hidden=(8,), steps=30, batch=8, samples=50)
+SMALL = alter(QUIET, array={"count": 2, "rows": 4, "columns": 3})
+
+
+class Served:
+    """`madem chip serve` in a process of its own, which can be killed and started again."""
+
+    def __init__(self, folder, *options, text=TEXT):
+        (folder / "chip.toml").write_text(text)
+        self.state, self._folder, self._options = folder / "state.sqlite", folder, options
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"tcp://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "madem", "chip", "serve", "--chip", "chip.toml"),
+                *("--port", str(self.port), "--state", str(self.state), *self._options),
+            ],
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.url in self.process.stdout.readline()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+    def agrees_with(self, path):
+        """Whether a driver's ledger and this one tell of the same pulses, cell by cell."""
+        ours, theirs = Ledger(self.state), Ledger(path)
+        shape = (2, 64, 64, 2)
+        assert theirs.unsettled(theirs.run()) == []
+        assert ours.pulses(shape).sum() > 100
+        np.testing.assert_array_equal(ours.pulses(shape), theirs.pulses(shape))
+        # Ideal devices make exact steps: what they stand at is the sum of their pulses.
+        with np.load(io.BytesIO(ours.note("chip") or b"")) as left:
+            conductance = left["conductance"]
+        description = parse_chip(TEXT)
+        expected = fabricate(description, jax.random.split(jax.random.key(0))[0])
+        for train in theirs.applied():
+            counts = np.zeros(shape, np.int32)
+            counts.reshape(-1)[train.cells] = train.counts
+            expected = expected.program(jnp.asarray(counts), KEY)
+        np.testing.assert_allclose(conductance, expected.conductance, rtol=1e-4, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    server = Served(tmp_path_factory.mktemp("served"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def bench(served):
+    bench = connect(served.url, patience=2.0)
+    yield bench
+    bench.close()
+
+
+def test_products_and_readings_are_those_of_the_simulated_chip(bench):
+    chip = fabricate(parse_chip(TEXT), jax.random.split(jax.random.key(0))[0])
+    far = on_bench(bench)
+    cells = jax.random.bernoulli(KEY, 0.3, chip.limits.devices)
+    voltages = jax.random.uniform(KEY, (2, 5, 64), minval=-0.2, maxval=0.2)
+    counts = jnp.where(cells, 3, 0)
+
+    @jax.jit
+    def use(voltages, cells, counts):
+        first = far.forward(0, voltages, KEY, columns=7)
+        after = far.program(counts, KEY)
+        return first, after.transposed(1, voltages[1:], KEY), after.read(cells, KEY)
+
+    got = use(voltages, cells, counts)
+    after = chip.program(counts, KEY)
+    expected = (
+        chip.forward(0, voltages, KEY, columns=7),
+        after.transposed(1, voltages[1:], KEY),
+        after.read(cells, KEY),
+    )
+    for ours, theirs in zip(got, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-10)
+
+
+def test_what_would_harm_the_chip_is_refused_at_both_ends():
+    forbidden = alter(SMALL, safety={"forbidden": ((1, 2, 0, 1),)}, device={"longest_train": 5})
+    guards = Guards.of(forbidden)
+    instrument = Instrument(forbidden, 0, Ledger(":memory:"))
+    place = int(np.ravel_multi_index((1, 2, 0, 1), guards.limits.devices))
+    width, most = guards.pulse_width, guards.compliance
+    bad = [
+        ((place, 1), width, most, "forbidden"),
+        ((3, 6), width, most, "longest"),
+        ((3, -6), width, most, "longest"),
+        ((48, 1), width, most, "beyond"),
+        ((-1, 1), width, most, "beyond"),
+        ((3, 1, 3, 1), width, most, "twice"),
+        ((3, 1), 2 * width, most, "pulses of"),
+        ((3, 1), width, 1.01 * most, "compliance"),
+        ((3, 1), width, float("nan"), "compliance"),
+    ]
+    before = np.asarray(instrument.chip.conductance)
+    for pulses, pulse_width, compliance, reason in bad:
+        data = np.array(pulses, np.int32)
+        with pytest.raises(InputError, match=reason):
+            guards.check_pulses(data[::2], data[1::2], pulse_width, compliance)
+        with pytest.raises(RefusedError, match=reason):
+            instrument.answer(Request("program", ("run", 1, pulse_width, compliance), data))
+    for volt in (0.21, np.inf, np.nan):
+        voltages = np.full((1, 2, 4), volt, np.float32)
+        with pytest.raises(InputError, match="bears"):
+            guards.check_product(0, voltages, 4, 3, 3)
+        with pytest.raises(RefusedError, match="bears"):
+            instrument.answer(Request("forward", (0, 1, 2, 3), voltages.reshape(-1)))
+    assert (np.asarray(instrument.chip.conductance) == before).all()
+    assert Guards.from_json(guards.to_json()) == guards
+
+
+def test_a_train_that_arrives_twice_is_applied_once(tmp_path):
+    def start():
+        return Instrument(SMALL, 3, Ledger(tmp_path / "state.sqlite"))
+
+    def train(sequence, count, run="a"):
+        arguments = (run, sequence, 1e-6, 1e-4)
+        return Request("program", arguments, np.array([5, count], np.int32))
+
+    instrument = start()
+    assert instrument.answer(train(1, 2)) == "1"
+    once = np.asarray(instrument.chip.conductance)
+    assert instrument.answer(train(1, 2)) == "1"
+    with pytest.raises(RefusedError, match="another one"):
+        instrument.answer(train(1, 3))
+    with pytest.raises(RefusedError, match="comes after 1"):
+        instrument.answer(train(3, 2))
+    # It remembers, and stands where it stood, after it was off.
+    instrument = start()
+    assert instrument.answer(Request("last", ("a",))) == "1"
+    assert instrument.answer(train(1, 2)) == "1"
+    np.testing.assert_array_equal(instrument.chip.conductance, once)
+    assert instrument.answer(train(1, 2, run="b")) == "1"
+    assert (np.asarray(instrument.chip.conductance) != once).sum() == 1
+    with pytest.raises(InputError, match="holds the state of"):
+        Instrument(SMALL, 4, Ledger(tmp_path / "state.sqlite"))
+
+
+def test_a_ledger_cannot_be_altered(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    with ledger.together():
+        ledger.intend("a", Train(1, np.array([1, 3]), np.array([2, -5])))
+    assert ledger.unsettled("a") == [1]
+    assert ledger.totals().pulses == 0
+    with ledger.together():
+        ledger.settle("a", 1, applied=True)
+        ledger.read(products=7, devices=2)
+    assert ledger.totals() == (1, 7, 7, 2)
+    assert ledger.pulses((4,)).tolist() == [0, 2, 0, 5]
+    for verb in ("UPDATE trains SET time = 0", "DELETE FROM outcomes"):
+        with pytest.raises(Exception, match="never altered"):
+            ledger._base.execute(verb)
+
+
+FUZZED = int(os.environ.get("MADEM_FUZZ", "2000"))
+VALID = [
+    encode_request(Request("program", ("r", 1, 1e-6, 1e-4), np.array([5, 1]))),
+    encode_request(Request("forward", (0, 1, 1, 3), np.full(4, 0.1))),
+    encode_request(Request("read", (), np.array([1, 2]))),
+    b"*IDN?\n",
+    b"LAST? r\n",
+]
+
+
+@functools.cache
+def fuzzed_instrument():
+    return Instrument(SMALL, 0, Ledger(":memory:"))
+
+
+@settings(max_examples=FUZZED)
+@given(
+    st.sampled_from(VALID),
+    st.integers(0, 60),
+    st.integers(0, 4),
+    st.binary(min_size=0, max_size=12),
+)
+def test_no_mangled_message_moves_a_conductance(message, at, cut, inserted):
+    instrument = fuzzed_instrument()
+    mangled = message[:at] + inserted + message[at + cut :]
+    if mangled.startswith(VALID[0]):
+        mangled = mangled[1:]
+    stream = io.BytesIO(mangled)
+
+    def receive(count):
+        got = stream.read(count)
+        if len(got) < count:
+            raise LinkError("over")
+        return got
+
+    with contextlib.suppress(LinkError, InputError):
+        while True:
+            answer(instrument, receive)
+    assert instrument._ledger.totals().trains == 0
+
+
+def test_a_server_survives_garbage_and_hangs_up_on_it(served, bench):
+    before = bench.read(np.ones(bench.limits.devices, bool))
+    noise = np.random.default_rng(0)
+    for number in range(50):
+        with socket.create_connection(("127.0.0.1", served.port)) as wire:
+            wire.settimeout(5)
+            sent = noise.bytes(200) if number % 2 else b"#9999999999\n"
+            with contextlib.suppress(ConnectionError):
+                wire.sendall(sent)
+                wire.shutdown(socket.SHUT_WR)
+                while wire.recv(1000):
+                    pass
+    np.testing.assert_array_equal(bench.read(np.ones(bench.limits.devices, bool)), before)
+
+
+def test_another_chip_stops_before_the_first_pulse(served):
+    with pytest.raises(InputError, match="expected madem,other"):
+        connect(served.url, identity="madem,other,1,1", patience=0.0)
+    with pytest.raises(LinkError, match="no answer"):
+        connect("tcp://127.0.0.1:1", timeout=0.5, patience=0.0)
+    for url in ("tcp://nowhere", "tcp://host:port", "gpib:3", "process:"):
+        with pytest.raises(InputError, match="leads to no chip"):
+            connect(url)
+
+
+def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
+    faults = 'drop = "0.1 %", garbage = "0.1 %", restart_after = 300'
+    server = Served(tmp_path, "--faults", faults)
+    madem = Runner(tmp_path, tmp_path / "cache")
+    run = tmp_path / "run"
+    arguments = ("--words", "ada,bob", "--hidden", "8", "--steps", "60", "--samples", "50")
+    process = madem.start("braille", *arguments, "--chip", server.url, "--out", run)
+    try:
+        deadline = time.monotonic() + 120
+        metrics = run / "metrics.jsonl"
+        while not (metrics.exists() and metrics.read_text()):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        server.kill()
+        server.start()
+        done = madem("resume", run, "--json")
+        assert done.returncode == 0, done.stderr
+        server.agrees_with(run / "ledger.sqlite")
+    finally:
+        process.kill()
+        server.kill()
+
+
+def test_faults_are_read_from_text():
+    faults = load_faults('drop = "1 %", dead_column = {array = 1, column = 2, after = 3}')
+    assert faults.drop == pytest.approx(0.01)
+    assert faults.dead_column == DeadColumn(1, 2, 3)
+    with pytest.raises(InputError, match="unknown key dorp"):
+        load_faults('dorp = "1 %"')
+
+
+def test_a_run_on_the_bench_learns_and_keeps_its_books(served, tmp_path):
+    text = f'[hardware]\nurl = "{served.url}"\nidentity = "{connect(served.url).identity}"\n'
+    run = BrailleRun.create(tmp_path / "run", CONFIG, text)
+    entries = list(run.train())
+    assert entries[-1]["step"] == CONFIG.steps
+    bench = run.study.description
+    assert bench.ledger.totals().pulses == entries[-1]["pulses"]
