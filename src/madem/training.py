@@ -76,7 +76,7 @@ class Record(NamedTuple):
     """Share of the samples that came down to the tolerance."""
 
     @property
-    def pulses(self) -> Int[Array, " steps"]:
+    def pulses(self) -> Int[Array, "*chips steps"]:
         """Pulses applied, of either kind."""
         return self.sets + self.resets
 

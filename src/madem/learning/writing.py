@@ -29,7 +29,7 @@ class Effort(NamedTuple):
     """Readings of single devices."""
 
     @property
-    def pulses(self) -> Int[Array, ""]:
+    def pulses(self) -> Int[Array, "*chips"]:
         """Pulses of either kind."""
         return self.sets + self.resets
 
