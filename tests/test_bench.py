@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -296,6 +297,25 @@ def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
     finally:
         process.kill()
         server.kill()
+
+
+def test_a_program_of_forty_lines_is_a_chip():
+    driver = Path(__file__).parents[1] / "examples" / "driver.py"
+    bench = connect(f"process:{sys.executable} {driver}", patience=0.0)
+    counts = np.zeros(bench.limits.devices, np.int32)
+    counts[1, 2, 3, 0], counts[1, 2, 3, 1] = 5, -2
+    assert bench.program(counts) == 1
+    read = bench.read(counts != 0)[1, 2, 3]
+    np.testing.assert_allclose(read, [80e-6, 73e-6], rtol=1e-6)
+    volts = np.zeros((1, 1, 64), np.float32)
+    volts[0, 0, 2] = 0.1
+    currents = bench.forward(1, volts, 10)
+    assert currents.shape == (1, 1, 10)
+    np.testing.assert_allclose(currents[0, 0, 3], 0.1 * 7e-6, rtol=1e-5)
+    volts[0, 0, 2] = 0.3
+    with pytest.raises(InputError, match=r"0\.3"):
+        bench.forward(1, volts, 10)
+    bench.close()
 
 
 def test_faults_are_read_from_text():

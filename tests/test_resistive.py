@@ -310,8 +310,7 @@ def test_digits_are_learned():
     blank = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
     state, _ = training.begin(learner, blank, 0.1, jax.random.key(0))
     batches = label_batches(train, 32, 0.9)
-    with jax.numpy_dtype_promotion("standard"):  # Optax's schedules mix types
-        state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)
+    state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)
     assert all((one >= 0).all() for one in state.chip.weights)
     drive = network.drive(state.chip, jnp.asarray(test.x), KEY)
     rest = network.rest(len(test.x))

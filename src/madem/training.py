@@ -176,7 +176,8 @@ def _step(
     lesson = learner.rule(
         learner.network, state.chip, batch.inputs, batch.targets, rule_key, weights=held
     )
-    change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
+    with jax.numpy_dtype_promotion("standard"):  # Optax's schedules mix types
+        change, optimiser = learner.optimiser.update(lesson.gradient, state.optimiser, weights)
     if not learner.network.signed:
         change, _ = optax.keep_params_nonnegative().update(change, optax.EmptyState(), weights)
     programmed = learner.programmer.apply(

@@ -8,7 +8,7 @@ import jax
 import typer
 
 from madem._checks import InputError
-from madem.chips import PRESETS
+from madem.chips import PRESETS, ChipDescription
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.cli._cost import show_cost
@@ -124,7 +124,9 @@ def _complete(run: BrailleRun, as_json: bool) -> None:
             scores = run.evaluate()
             figures = run_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)
-            summary = run.finish(scores, account(job_of_run(run), default_prices()))
+            described = isinstance(run.study.description, ChipDescription)
+            cost = account(job_of_run(run), default_prices()) if described else None
+            summary = run.finish(scores, cost)
     except KeyboardInterrupt:
         raise StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
     _show(summary, as_json)
@@ -162,7 +164,7 @@ def _show(summary: dict[str, Any], as_json: bool) -> None:
         f"{summary['seconds']:.1f} s of training; up to {100 * unsettled:.0f} % of recalls had not "
         "settled at the sweep limit and were averaged over their last sweeps"
     )
-    if "cost" in summary:  # not in runs of an older madem
+    if "cost" in summary:  # not in runs of an older madem, or on the bench
         show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)
 

@@ -2,18 +2,21 @@
 
 from madem._checks import NotConvergedError
 from madem.relaxation.accelerated import Accelerated
+from madem.relaxation.continuous import ContinuousTime, Settled
 from madem.relaxation.relaxed import Relaxed
 from madem.relaxation.sweeps import Order, Sweeps, energy_per_sweep
 
-Relaxation = Sweeps | Accelerated
+Relaxation = Sweeps | Accelerated | ContinuousTime
 """Ways to relax, with one signature."""
 
 __all__ = [
     "Accelerated",
+    "ContinuousTime",
     "NotConvergedError",
     "Order",
     "Relaxation",
     "Relaxed",
+    "Settled",
     "Sweeps",
     "energy_per_sweep",
 ]

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from madem._checks import InputError
-from madem.chips.hardware import open_chip
+from madem.chips import parse_chip
+from madem.chips.hardware import Bench
 from madem.costs import Counts, plan
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
@@ -22,12 +24,12 @@ def job_of_run(run: BrailleRun) -> Job:
     counts = Counts.from_table(header.get("counts", {}), str(run.folder.path))
     if not counts.vectors:
         raise InputError(f"{run.folder.path} has made no step yet; resume it, or ask of its config")
-    return _job(run.study, counts, _mean_conductance(state))
+    return _job(run.study, counts, _mean_conductance(run, state))
 
 
 def job_of_config(config: BrailleConfig, chip: str) -> Job:
     """What a configuration will count on a chip (text of its description)."""
-    study = BrailleStudy(config, open_chip(chip))
+    study = BrailleStudy(config, parse_chip(chip))
     limits = study.learner.programmer.for_weights(study.description.limits)
     counts = counts_ahead(
         study.learner, plan(study.network, limits), limits, config.steps, config.batch
@@ -43,6 +45,11 @@ def config_table(table: dict[str, Any], path: Path) -> BrailleConfig:
 
 
 def _job(study: BrailleStudy, counts: Counts, conductance: float | None) -> Job:
+    if isinstance(study.description, Bench):
+        raise InputError(
+            f"{study.description.name} is on the bench, and its file does not say what the account "
+            "needs of it; ask of a chip that is described"
+        )
     limits = study.learner.programmer.for_weights(study.description.limits)
     found = plan(study.network, limits)
     return Job(
@@ -53,7 +60,7 @@ def _job(study: BrailleStudy, counts: Counts, conductance: float | None) -> Job:
     )
 
 
-def _mean_conductance(state: TrainingState) -> float:
-    """Mean over the devices in use, as the controller last saw each, siemens."""
-    memory = state.memory
-    return float(np.mean(np.asarray(memory.sensed)[np.asarray(memory.pairs)]))
+def _mean_conductance(run: BrailleRun, state: TrainingState) -> float:
+    """Mean over the devices in use, as read, siemens."""
+    used = run.study.network.pairs(run.study.description.limits)
+    return float(np.mean(run.read(state)[np.asarray(jax.device_get(used))]))

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from madem.chips import ChipDescription
-from madem.chips.hardware import Bench
 from madem.costs import (
     Arrays,
     Band,
@@ -73,25 +72,19 @@ class Job:
         return self.counts.free_sweeps / self.counts.vectors
 
 
-def arrays_of(
-    description: ChipDescription | Bench, plan: Plan, conductance: float | None
-) -> Arrays:
+def arrays_of(description: ChipDescription, plan: Plan, conductance: float | None) -> Arrays:
     """Arrays of a chip whose devices have a mean conductance (siemens).
 
-    Unknown, it is the middle of the range. A chip on a bench does not tell its converters' bits.
+    Unknown, it is the middle of what devices come with.
     """
-    limits = description.limits
-    bits = None
-    if isinstance(description, ChipDescription):
-        read = description.read
-        bits = max((b for b in (read.dac_bits, read.adc_bits) if b is not None), default=None)
+    bits = [b for b in (description.read.dac_bits, description.read.adc_bits) if b is not None]
     return Arrays(
         count=plan.arrays,
-        rows=limits.rows,
-        columns=limits.columns,
-        v_read=limits.v_read,
-        conductance=conductance or (limits.g_min + limits.g_max) / 2,
-        bits=bits,
+        rows=description.array.rows,
+        columns=description.array.columns,
+        v_read=description.read.voltage,
+        conductance=conductance or sum(description.device.as_formed) / 2,
+        bits=max(bits, default=None),
     )
 
 

@@ -12,6 +12,7 @@ from madem.learning import (
     WriteVerify,
 )
 from madem.learning.rules import AbstractDifferenceRule
+from madem.relaxation import Accelerated, Relaxation, Sweeps
 from madem.training import Learner, Record
 
 PULSED = 0.05
@@ -74,14 +75,20 @@ def counts_ahead(
         plan,
         steps=steps,
         batch=batch,
-        free_sweeps=rule.free.limit,
-        nudged_sweeps=rule.nudged.limit,
+        free_sweeps=_most_sweeps(rule.free),
+        nudged_sweeps=_most_sweeps(rule.nudged),
         nudges=len(rule.contrast.nudged),
         weighed=_weighed(rule),
         pulsed=pulsed,
         lines=limits.rows,
         rounds=_rounds(learner, limits),
     )
+
+
+def _most_sweeps(relaxation: Relaxation) -> int:
+    if not isinstance(relaxation, Sweeps | Accelerated):
+        raise InputError(f"{type(relaxation).__name__} makes no sweeps that could be counted")
+    return relaxation.limit
 
 
 def _difference_rule(learner: Learner) -> AbstractDifferenceRule:

@@ -180,16 +180,20 @@ class ProcessLink(AbstractLink):
     def close(self) -> None:
         """End the program; see `AbstractLink`."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+            process, self._process = self._process, None
+            process.kill()
+            self._copier.join()
+            with contextlib.suppress(OSError):  # what was not sent is lost
+                process.__exit__(None, None, None)
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._lines = queue.Queue()
-        threading.Thread(target=_copy, args=(process.stdout, self._lines), daemon=True).start()
+        copying = (process.stdout, self._lines)
+        self._copier = threading.Thread(target=_copy, args=copying, daemon=True)
+        self._copier.start()
         return process
 
 
