@@ -68,7 +68,7 @@ def counts_ahead(
     """Counts of training before it runs.
 
     All but pulses and reads are exact if every relaxation goes to its limit, as it does with a
-    tolerance of 0, and else the most there can be.
+    tolerance of 0 unless it comes wholly to rest before, and else the most there can be.
     """
     rule = _difference_rule(learner)
     return predicted_counts(
