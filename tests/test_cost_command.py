@@ -74,7 +74,7 @@ def test_pulses_are_counted_by_kind():
 def test_more_sweeps_or_steps_cost_more():
     def cost(**changed):
         job = job_of_config(dataclasses.replace(SMALL, **changed), chip_text("ideal"))
-        return account(job, default_prices())["training"]["joules"]
+        return account(job, default_prices(job))["training"]["joules"]
 
     assert cost(free_sweeps=11) > cost() < cost(nudged_sweeps=7)
     assert cost(steps=14) == pytest.approx(2 * cost())

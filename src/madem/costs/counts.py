@@ -129,9 +129,7 @@ def model_products(plan: Plan, counts: Counts) -> int:
     return 2 * driven + 3 * counts.model_sweeps * plan.sweep.macs
 
 
-def _relaxing(
-    plan: Plan, batches: float, vectors: float, sweeps: float, phases: float
-) -> Events:
+def _relaxing(plan: Plan, batches: float, vectors: float, sweeps: float, phases: float) -> Events:
     def made(products: Products, number: float) -> Events:
         reads = {read: number * count for read, count in products.reads.items()}
         return Events(reads=reads, stages=number * products.stages)

@@ -87,15 +87,11 @@ def plan(
         return _asked(lambda chip: network.drive(chip, shown, key), limits)
 
     def turn(layers: tuple[int, ...]) -> "_Asked":
-        return _asked(
-            lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,)), limits
-        )
+        return _asked(lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,)), limits)
 
     # What a second vector adds is its own; the rest is of the batch.
     one, two = drive(1), drive(2)
-    places = tuple(
-        len(rows) for rows, _ in jax.eval_shape(lambda: network.lines(inputs, rest))
-    )
+    places = tuple(len(rows) for rows, _ in jax.eval_shape(lambda: network.lines(inputs, rest)))
     pairs = [rows * columns for rows, columns in network.matrices]
     for matrix, _, _ in network.unused:
         pairs[matrix] -= 1

@@ -118,7 +118,7 @@ def _phases(rule: AbstractRule) -> _Phases:
     raise InputError(f"what {type(rule).__name__} calculates is not counted")
 
 
-def order_of(rule: AbstractRule, network: AbstractNetwork) -> tuple[tuple[int, ...], ...]:
+def turns_swept(rule: AbstractRule, network: AbstractNetwork) -> tuple[tuple[int, ...], ...]:
     """Turns of a sweep of the free phase; the nudged ones are taken to be like it."""
     free = _phases(rule).free
     return turns_of(network, free.order) if isinstance(free, Sweeps) else network.turns
