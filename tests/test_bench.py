@@ -203,7 +203,7 @@ def test_a_ledger_cannot_be_altered(tmp_path):
     with ledger.together():
         ledger.settle("a", 1, applied=True)
         ledger.read(products=7, devices=2)
-    assert ledger.totals() == (1, 7, 0, 7, 2)
+    assert ledger.totals() == (1, 2, 5, 7, 2)
     assert ledger.pulses((4,)).tolist() == [0, 2, 0, 5]
     for verb in ("UPDATE trains SET time = 0", "DELETE FROM outcomes"):
         with pytest.raises(Exception, match="never altered"):

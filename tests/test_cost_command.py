@@ -2,18 +2,24 @@
 
 import dataclasses
 import json
+import os
+from pathlib import Path
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from madem import training
 from madem.chips import chip_text, load_chip
 from madem.costs import Counts, plan
+from madem.studies import train_cost
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.braille_cost import job_of_config
 from madem.studies.cost import account, default_prices
-from madem.studies.counting import counts_ahead, counts_before
+from madem.studies.counting import counts_ahead, counts_before, counts_of
+from madem.studies.train import TrainStudy
+from madem.studies.train_config import parse_config
 from processes_for_tests import Runner
 
 SMALL = BrailleConfig(words=("ada", "bob", "eve"), hidden=(12,), steps=7, batch=4, samples=10)
@@ -56,6 +62,50 @@ def test_what_is_predicted_is_what_is_counted(rule):
     nudges = 2 if rule == "centred" else 1
     assert counts["nudged_sweeps"] == 7 * 4 * nudges * config.nudged_sweeps
     assert counts["weighed_phases"] == 2 * 28
+
+
+NETWORKS = {
+    "hopfield": "hidden = [5]",
+    "convolutional": "channels = [3]",
+    "resistive": "hidden = [6]",
+    "associative": "hidden = 5",
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_what_training_counts_was_predicted_for_every_network(kind, tmp_path):
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", x=random.random((40, 4, 4)), y=np.arange(40) % 3)
+    data = 'kind = "braille"\nwords = ["ada", "bob"]\ntest_samples = 4'
+    if kind != "associative":
+        data = f'kind = "file"\npath = "{tmp_path / "data.npz"}"'
+    text = f"""
+        [data]
+        {data}
+        [network]
+        kind = "{kind}"
+        {NETWORKS[kind]}
+        [rule]
+        loss = "squared-error"
+        free = {{ limit = 5, tolerance = 0, order = "one by one" }}
+        nudged = {{ limit = 3, tolerance = 0, order = "one by one" }}
+        [training]
+        steps = 3
+        batch = 4
+    """
+    config = parse_config(text, "test")
+    study = TrainStudy(config, config.chip.text())
+    state, before = study.begin_traced()
+    _, record = training.train(
+        study.learner, state, study.data.batches, jnp.int32(3), study.test_key, most=3
+    )
+    counted = counts_before(before) + counts_of(record, 3, study.learner, study.limits)
+    job = train_cost.job_of_config(config, config.chip.text())
+    assert counted == job.counts
+    assert counted.free_sweeps == 3 * 4 * 5
+    assert job.arrays is None
+    # One layer after the other, as the rule asks.
+    assert job.plan.sweep.turns == 2
 
 
 def test_pulses_are_counted_by_kind():
@@ -108,6 +158,8 @@ def test_figures_are_drawn_and_this_cpu_is_measured(madem, finished):
     done = madem("cost", "run", "--against", "cpu", "--scenario", "bench", "--out", "figures")
     assert done.returncode == 0, done.stderr
     assert "Cost, bench against laptop" in done.stdout
+    measured = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+    assert ("thermal design power" in done.stderr) != os.access(measured, os.R_OK)
     drawn = {path.name for path in (finished[0] / "figures").iterdir()}
     assert drawn == {
         "breakdown.png", "scaling-batch-1.png", "scaling-batch-128.png", "sensitivity.png",
