@@ -34,8 +34,11 @@ from madem.chips.hardware import (
 from madem.chips.hardware.protocol import Request, encode_request
 from madem.chips.hardware.server import answer
 from madem.chips.ledger import Ledger, Train
+from madem.costs import training_events
 from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_cost import job_of_run
 from madem.studies.braille_run import BrailleRun
+from madem.studies.cost import account, default_prices
 from processes_for_tests import Runner
 
 KEY = jax.random.key(1)
@@ -200,7 +203,7 @@ def test_a_ledger_cannot_be_altered(tmp_path):
     with ledger.together():
         ledger.settle("a", 1, applied=True)
         ledger.read(products=7, devices=2)
-    assert ledger.totals() == (1, 7, 7, 2)
+    assert ledger.totals() == (1, 2, 5, 7, 2)
     assert ledger.pulses((4,)).tolist() == [0, 2, 0, 5]
     for verb in ("UPDATE trains SET time = 0", "DELETE FROM outcomes"):
         with pytest.raises(Exception, match="never altered"):
@@ -331,5 +334,11 @@ def test_a_run_on_the_bench_learns_and_keeps_its_books(served, tmp_path):
     run = BrailleRun.create(tmp_path / "run", CONFIG, text)
     entries = list(run.train())
     assert entries[-1]["step"] == CONFIG.steps
-    bench = run.study.description
-    assert bench.ledger.totals().pulses == entries[-1]["pulses"]
+    ledger = run.study.description.ledger
+    assert ledger.totals().pulses == entries[-1]["pulses"]
+    # What the account reckons with is what went over the wire, product by product.
+    job = job_of_run(run)
+    assert training_events(job.plan, job.counts).array_reads == ledger.totals().products
+    assert job.counts.reads == ledger.totals().readings > entries[-1]["reads"]
+    assert (job.counts.sets, job.counts.resets) == ledger.totals()[1:3]
+    assert account(job, default_prices(job))["scenario"] == "bench"

@@ -18,6 +18,7 @@ from madem.costs import (
     Counts,
     Events,
     Work,
+    backprop_inference,
     backprop_training,
     band,
     computer,
@@ -36,6 +37,7 @@ from madem.costs import (
     parse_scenario,
     plan,
     relaxation_inference,
+    relaxation_training,
     scaled,
     seconds,
     square_plan,
@@ -45,7 +47,13 @@ from madem.costs import (
 )
 from madem.costs.constants import Constant
 from madem.costs.events import COUNTED
-from madem.networks import AssociativeMemory, LayeredHopfield
+from madem.networks import (
+    AssociativeMemory,
+    Convolution,
+    ConvolutionalHopfield,
+    LayeredHopfield,
+    ResistiveNetwork,
+)
 from madem.report.costs import constants_pages, si
 
 MAPPING = Mapping(0.5)
@@ -92,6 +100,62 @@ def test_an_associative_memory_needs_no_product_for_its_input():
     found = plan(AssociativeMemory(visible=60, hidden=63, mapping=MAPPING), limits())
     assert found.drive.reads == {}
     assert found.sweep.macs == 2 * 61 * 64
+
+
+def test_a_kernel_is_read_at_every_place():
+    network = ConvolutionalHopfield(
+        image=(1, 8, 8),
+        convolutions=(Convolution(4), Convolution(5)),  # 3 × 3, padded, windows of 2 × 2
+        dense=(3,),
+        mapping=MAPPING,
+    )
+    found = plan(network, limits())
+    assert found.drive.reads == {ArrayRead(10, 4, True): 64}
+    assert found.sweep.reads == {
+        ArrayRead(5, 37, False): 16, ArrayRead(37, 5, True): 16,
+        ArrayRead(3, 21, False): 1, ArrayRead(21, 3, True): 1,
+    }  # fmt: skip
+    # One patch after another on one array: 16 back, then 16 forward.
+    assert (found.drive.stages, found.sweep.stages) == (64, 32)
+    # A computer takes each layer at once, and fetches each kernel once.
+    assert (found.drive.turns, found.sweep.turns) == (1, 2)
+    assert (found.drive.weights, found.sweep.weights) == (40, 2 * (185 + 63))
+    assert found.neurons == 4 * 16 + 5 * 4 + 3
+    assert found.pairs == 40 + 185 + 63
+    assert found.products == 64 * 40 + 16 * 185 + 63
+    assert backprop_inference(found).macs == found.products
+    weighed = training_events(found, Counts(steps=1, vectors=2, weighed_phases=4))
+    assert weighed.products == 4 * found.products
+
+
+def test_what_a_batch_shares_is_read_once():
+    network = ResistiveNetwork(sizes=(8, 6, 3), mapping=MAPPING, gains=(4.0, 25.0))
+    found = plan(network, limits())
+    # Sums of conductances at each node: seen from below, and from above.
+    assert found.batch.reads == {
+        ArrayRead(18, 6, True): 1, ArrayRead(8, 3, True): 1, ArrayRead(3, 8, False): 1,
+    }  # fmt: skip
+    assert found.drive.reads == {ArrayRead(18, 6, True): 1}
+    events = training_events(found, Counts(steps=2, vectors=10, free_sweeps=30))
+    assert events.array_reads == 2 * 3 + 10 + 30 * 2
+
+
+def test_the_order_of_a_sweep_decides_on_rounds_not_on_products():
+    network = LayeredHopfield(sizes=(10, 11, 12, 13), mapping=MAPPING)
+    own, single, together = (
+        plan(network, limits(), turns).sweep for turns in (None, ((0,), (1,), (2,)), ((0, 1, 2),))
+    )
+    assert own.reads == single.reads == together.reads
+    assert (own.stages, single.stages, together.stages) == (2, 3, 2)
+    assert (own.turns, single.turns, together.turns) == (2, 3, 1)
+
+
+def test_errors_through_a_model_are_multiplications():
+    found = square_plan(10, 64)  # two matrices of 10 × 10; a sweep is forward and back by one
+    counts = Counts(steps=1, vectors=4, free_sweeps=20, model_sweeps=12)
+    events = training_events(found, counts)
+    assert events.products == 4 * 2 * 100 + 12 * 3 * 200
+    assert relaxation_training(found, counts).macs == 4 * 100 + 20 * 200 + events.products
 
 
 def test_equal_layers_are_planned_as_the_network_itself_would_be():

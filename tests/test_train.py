@@ -17,6 +17,7 @@ import tomli_w
 
 from idx_for_tests import idx_bytes
 from madem._checks import InputError
+from madem.cli.cost import cost
 from madem.studies.run_folder import RunFolder
 from madem.studies.train import DivergedError
 from madem.studies.train_config import parse_config
@@ -137,6 +138,12 @@ def test_every_example_runs(example, tmp_path):
     assert 0 <= summary["test"] <= 1
     changed = [(a != b).any() for a, b in zip(before, leaves(run), strict=True)]
     assert any(changed)
+    counts, spent = summary["cost"]["counts"], summary["cost"]["training"]
+    assert counts["vectors"] == 4 * 8
+    assert counts["sets"] + counts["resets"] == summary["pulses"]
+    assert counts["reads"] == summary["reads"]
+    assert ("joules" in spent) == (summary["chip"] != "exact")
+    assert spent["digital"]["relaxation"]["joules"] > 0
 
 
 @pytest.mark.parametrize(
@@ -332,6 +339,27 @@ def test_the_command_line_trains_and_resumes(small, tmp_path):
     wrong = madem("train", "small.toml", "--out", "other")
     assert wrong.returncode == 2
     assert "did you mean hidden?" in wrong.stderr
+
+
+def test_costs_are_of_a_run_or_of_its_configuration(small, tmp_path, capsys):
+    summary = complete(TrainRun.create(tmp_path / "run", small))
+
+    def found(path):
+        cost(path, as_json=True)
+        return json.loads(capsys.readouterr().out)
+
+    assert found(tmp_path / "run") == summary["cost"]
+    ahead = found(small)
+    assert ahead == found(tmp_path / "run" / "config.toml")
+    counts = summary["cost"]["counts"]
+    assert counts["free_sweeps"] <= ahead["counts"]["free_sweeps"] == 40 * 8 * 15
+    assert counts["weighed_phases"] == ahead["counts"]["weighed_phases"]
+    cost(tmp_path / "run", out=tmp_path / "figures")
+    assert "Cost, digital weights against H200" in capsys.readouterr().out
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert drawn == {"scaling-batch-1.png", "scaling-batch-128.png"}
+    with pytest.raises(InputError, match="names its chip itself"):
+        cost(small, chip="ideal")
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_taken_up(small, tmp_path):

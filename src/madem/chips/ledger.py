@@ -51,12 +51,19 @@ class Totals(NamedTuple):
 
     trains: int
     """Trains applied."""
-    pulses: int
-    """Pulses applied."""
+    sets: int
+    """SET pulses applied."""
+    resets: int
+    """RESET pulses applied."""
     products: int
     """Products of one vector with one array."""
     readings: int
     """Readings of single devices."""
+
+    @property
+    def pulses(self) -> int:
+        """Pulses applied, of either kind."""
+        return self.sets + self.resets
 
 
 class Ledger:
@@ -151,12 +158,19 @@ class Ledger:
         return total
 
     def totals(self) -> Totals:
-        """Sums over the whole ledger, but for what was read since the last train."""
-        trains = pulses = 0
+        """Sums over the whole ledger."""
+        trains = sets = resets = 0
         for train in self.applied():
-            trains, pulses = trains + 1, pulses + int(np.abs(train.counts).sum())
-        (read,) = self._base.execute("SELECT sum(products), sum(devices) FROM readouts")
-        return Totals(trains, pulses, *(number or 0 for number in read))
+            trains += 1
+            sets += int(train.counts[train.counts > 0].sum())
+            resets -= int(train.counts[train.counts < 0].sum())
+        with self._lock:
+            (read,) = self._base.execute("SELECT sum(products), sum(devices) FROM readouts")
+            products, devices = (
+                (number or 0) + int(since)
+                for number, since in zip(read, self._read_since, strict=True)
+            )
+        return Totals(trains, sets, resets, products, devices)
 
     def note(self, name: str) -> bytes | None:
         """What `set_note` has noted last under a name."""

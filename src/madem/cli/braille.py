@@ -8,7 +8,7 @@ import jax
 import typer
 
 from madem._checks import InputError
-from madem.chips import PRESETS, ChipDescription
+from madem.chips import PRESETS
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.cli._cost import show_cost
@@ -113,9 +113,8 @@ def complete(run: BrailleRun, as_json: bool) -> None:
             scores = run.evaluate()
             figures = braille_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)
-            described = isinstance(run.study.description, ChipDescription)
-            cost = account(job_of_run(run), default_prices()) if described else None
-            summary = run.finish(scores, cost)
+            job = job_of_run(run)
+            summary = run.finish(scores, account(job, default_prices(job)))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped after training; go on with: {_resume_command(run)}") from None
     show(summary, as_json)
@@ -154,7 +153,7 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
         f"{summary['seconds']:.1f} s of training; up to {100 * unsettled:.0f} % of recalls had not "
         "settled at the sweep limit and were averaged over their last sweeps"
     )
-    if "cost" in summary:  # not in runs of an older madem, or on the bench
+    if "cost" in summary:  # not in runs of an older madem
         show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)
 

@@ -1,13 +1,14 @@
 """`madem cost`: energy, time, carbon and money of a run, or of one that is yet to be made."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from madem._checks import InputError
-from madem.chips import chip_text
+from madem.chips.hardware import source_text
 from madem.cli._console import Json, messages, print_json
 from madem.cli._cost import show_cost
 from madem.costs import (
@@ -31,36 +32,46 @@ from madem.report.costs import (
     tornado_figure,
 )
 from madem.report.figures import save_figure
-from madem.studies.braille_cost import config_table, job_of_config, job_of_run
+from madem.studies import braille_cost, train_cost
 from madem.studies.braille_run import BrailleRun
-from madem.studies.cost import Job, Prices, account
+from madem.studies.cost import Prices, account
+from madem.studies.job import Job
+from madem.studies.run_folder import RunFolder
+from madem.studies.train_config import parse_config, read_config
+from madem.studies.train_run import TrainRun
 
 _THIS_CPU = "cpu"
 _DEVICES = "h200, h200-bf16, a100, a100-bf16, laptop, cortex-m4, or cpu: this machine's, measured"
 
 
 def cost(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or its config.toml.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run of braille or train, or a configuration.")
+    ],
     scenario: Annotated[
-        str, typer.Option(help=f"One of {', '.join(SCENARIOS)}, or a TOML file.")
-    ] = "integrated-28nm",
+        str | None,
+        typer.Option(
+            help=f"One of {', '.join(SCENARIOS)}, or a TOML file; by default bench for a chip on "
+            "the bench, and integrated-28nm."
+        ),
+    ] = None,
     against: Annotated[str, typer.Option(help=f"One of {_DEVICES}.")] = "h200",
     electricity: Annotated[
         str, typer.Option("--grid", help=f"Country: one of {', '.join(grids())}.")
     ] = "world",
     chip: Annotated[
         str | None,
-        typer.Option(help="Chip for a config.toml; the chip.toml beside it by default."),
+        typer.Option(help="Chip for a config.toml of braille; the chip.toml beside it by default."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for figures, made if needed.")] = None,
     as_json: Json = False,
 ) -> None:
     """Account for the energy, time, carbon and money of training, and of one inference."""
-    circuits = load_scenario(scenario)
     place = grid(electricity)
+    known = None if against == _THIS_CPU else computer(against)
+    asked = None if scenario is None else load_scenario(scenario)
     job = _job(run, chip)
-    other = _this_cpu(job) if against == _THIS_CPU else computer(against)
-    prices = Prices(circuits, other, place)
+    prices = Prices(asked or load_scenario(job.scenario), known or _this_cpu(job), place)
     found = account(job, prices)
     if out is not None:
         _draw(job, prices, out)
@@ -70,11 +81,21 @@ def cost(
         show_cost(found)
 
 
+_RUNS: dict[str, Callable[[Path], Job]] = {
+    "braille": lambda path: braille_cost.job_of_run(BrailleRun.open(path)),
+    "train": lambda path: TrainRun.open(path).job(),
+}
+"""What each command's runs have counted."""
+
+
 def _job(path: Path, chip: str | None) -> Job:
     if path.is_dir():
         if chip is not None:
             raise InputError("--chip is for a config.toml; a run has its own chip")
-        return job_of_run(BrailleRun.open(path))
+        study = RunFolder.open(path).config().get("study")
+        if study not in _RUNS:
+            raise InputError(f"{path} is a run of {study!r}; cost is of runs of {', '.join(_RUNS)}")
+        return _RUNS[study](path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -84,8 +105,21 @@ def _job(path: Path, chip: str | None) -> Job:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     beside = path.with_name("chip.toml")
-    text = chip_text(chip if chip is not None else beside if beside.exists() else "taox-64")
-    return job_of_config(config_table(table, path), text)
+    if "training" in table or "train" in table:
+        return _train_job(path, table, beside, chip)
+    text = source_text(chip if chip is not None else beside if beside.exists() else "taox-64")
+    return braille_cost.job_of_config(braille_cost.config_table(table, path), text)
+
+
+def _train_job(path: Path, table: dict[str, Any], beside: Path, chip: str | None) -> Job:
+    """Job of a configuration of `madem train`, its user's or the one in a run's folder."""
+    if chip is not None:
+        raise InputError("--chip is for a config.toml of braille; this one names its chip itself")
+    if "training" in table:
+        config, _ = read_config(path)
+        return train_cost.job_of_config(config, config.chip.text())
+    config = parse_config(str(table["train"]), str(path))
+    return train_cost.job_of_config(config, beside.read_text(encoding="utf-8"))
 
 
 def _this_cpu(job: Job) -> Computer:
@@ -105,22 +139,25 @@ def _this_cpu(job: Job) -> Computer:
 
 
 def _draw(job: Job, prices: Prices, folder: Path) -> None:
-    """Breakdown, scaling and sensitivity, as PNG."""
+    """Scaling, and of a chip the breakdown and the sensitivity, as PNG."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {folder}: {error.strerror}; give a folder") from error
     known: list[Scenario] = [load_scenario(name) for name in SCENARIOS]
-    accounts = [account(job, Prices(each, prices.computer, prices.grid)) for each in known]
-    save_figure(breakdown_figure(accounts), folder / "breakdown.png")
     for batch in (1, 128):
         figure = scaling_figure(known, prices.computer, Work(batch=batch))
         save_figure(figure, folder / f"scaling-batch-{batch}.png")
+    arrays = job.arrays
+    if arrays is None:
+        return
+    accounts = [account(job, Prices(each, prices.computer, prices.grid)) for each in known]
+    save_figure(breakdown_figure(accounts), folder / "breakdown.png")
     events = training_events(job.plan, job.counts)
     chosen = prices.scenario
 
     def energy(values: Any) -> float:
-        return sum(joules(events, job.arrays, values, chosen.conversion).values())
+        return sum(joules(events, arrays, values, chosen.conversion).values())
 
     swings = tornado(energy, chosen.constants)
     save_figure(tornado_figure(swings, energy(chosen.values())), folder / "sensitivity.png")

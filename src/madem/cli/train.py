@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
+from madem.cli._cost import show_cost
 from madem.report import training_table
 from madem.studies.train_run import TrainRun
 
@@ -57,4 +58,6 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
         print_json(summary)
         return
     results.print(training_table(summary))
+    if "cost" in summary:  # not in runs of an older madem
+        show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)

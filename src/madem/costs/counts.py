@@ -35,6 +35,8 @@ class Counts:
     """Nudged phases, summed over vectors."""
     weighed_phases: int = 0
     """Phases whose products of activities are formed, summed over vectors."""
+    model_sweeps: int = 0
+    """Sweeps of a digital model through which errors travel back, summed over vectors."""
     sets: int = 0
     """SET pulses."""
     resets: int = 0
@@ -91,6 +93,7 @@ def training_events(plan: Plan, counts: Counts) -> Events:
     """Events of training."""
     relaxed = _relaxing(
         plan,
+        counts.steps,
         counts.vectors,
         counts.free_sweeps + counts.nudged_sweeps,
         counts.vectors + counts.nudged_phases,
@@ -102,7 +105,7 @@ def training_events(plan: Plan, counts: Counts) -> Events:
         reset_slots=counts.reset_slots,
         device_reads=counts.reads,
         device_read_slots=counts.read_slots,
-        products=counts.weighed_phases * plan.pairs,
+        products=counts.weighed_phases * plan.products + model_products(plan, counts),
         operations=counts.steps * _OPERATIONS_PER_PAIR * plan.pairs,
         local_bytes=counts.steps * _BYTES_PER_PAIR * plan.pairs,
         link_bytes=counts.vectors * plan.outputs,  # targets, one byte each
@@ -112,16 +115,28 @@ def training_events(plan: Plan, counts: Counts) -> Events:
 
 def inference_events(plan: Plan, sweeps: float) -> Events:
     """Events of one vector presented and relaxed by `sweeps` sweeps; its output is sent."""
-    return _relaxing(plan, 1, sweeps, 1) + Events(link_bytes=plan.outputs)
+    return _relaxing(plan, 1, 1, sweeps, 1) + Events(link_bytes=plan.outputs)
 
 
-def _relaxing(plan: Plan, vectors: float, sweeps: float, phases: float) -> Events:
+def model_products(plan: Plan, counts: Counts) -> int:
+    """Multiplications of a digital model: its drive and sweeps, and the way back through both.
+
+    Back through a product are two more: to the weights and, but for the input's, to the activities.
+    """
+    if not counts.model_sweeps:
+        return 0
+    driven = counts.steps * plan.batch.macs + counts.vectors * plan.drive.macs
+    return 2 * driven + 3 * counts.model_sweeps * plan.sweep.macs
+
+
+def _relaxing(plan: Plan, batches: float, vectors: float, sweeps: float, phases: float) -> Events:
     def made(products: Products, number: float) -> Events:
         reads = {read: number * count for read, count in products.reads.items()}
         return Events(reads=reads, stages=number * products.stages)
 
     return (
-        made(plan.drive, vectors)
+        made(plan.batch, batches)
+        + made(plan.drive, vectors)
         + made(plan.sweep, sweeps)
         + Events(
             vectors=vectors,
@@ -146,6 +161,7 @@ def predicted_counts(
     pulsed: float,
     lines: int,
     rounds: int = 1,
+    model_sweeps: int = 0,
 ) -> Counts:
     """Counts of training before it runs, each relaxation at its limit of sweeps.
 
@@ -162,6 +178,7 @@ def predicted_counts(
         nudged_sweeps=vectors * nudges * nudged_sweeps,
         nudged_phases=vectors * nudges,
         weighed_phases=vectors * weighed,
+        model_sweeps=vectors * model_sweeps,
         sets=steps * kind,
         resets=steps * kind,
         set_slots=slots,

@@ -8,7 +8,7 @@ peak rate and of its numbers at the memory's rate (the roofline: Williams et al.
 import dataclasses
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -18,8 +18,8 @@ import numpy as np
 from madem._checks import InputError
 from madem.costs.account import Terms, Values
 from madem.costs.constants import Constant, Kind, nearest, parse_constants
-from madem.costs.counts import Counts
-from madem.costs.plan import Plan
+from madem.costs.counts import Counts, model_products
+from madem.costs.plan import Plan, Products
 
 KINDS: Mapping[str, Kind] = {
     "peak": Kind("multiplications a second at best", "MAC/second", 1e13),
@@ -136,8 +136,9 @@ def relaxation_training(plan: Plan, counts: Counts) -> Task:
     count = len(plan.matrices)
     step = (
         *_relaxing(plan, free, batch),
-        *_sweeps(plan, nudged, nudges * batch),
-        Kernel(count, weighed * batch * plan.pairs / count, 2 * plan.pairs / count, 0),
+        *_repeated(plan.sweep, nudged, nudges * batch, 2 * plan.neurons),
+        Kernel(count, weighed * batch * plan.products / count, 2 * plan.pairs / count, 0),
+        *_modelled(plan, counts),
     )
     kernels = (dataclasses.replace(each, number=counts.steps * each.number) for each in step)
     return Task(tuple(kernels), plan.pairs)
@@ -152,12 +153,11 @@ def backprop_training(plan: Plan, counts: Counts) -> Task:
     """Backpropagation of a network of the same matrices, each used once forward."""
     batch = counts.vectors / counts.steps
     kernels = []
-    for number, (rows, columns) in enumerate(plan.matrices):
-        size, lines = rows * columns, batch * (rows + columns)
+    for number, (size, macs, lines) in enumerate(_forward(plan)):
         back = 1 if number else 0  # no error is sent back to the input
         kernels += [
-            Kernel((1 + back) * counts.steps, batch * size, size, lines),
-            Kernel(counts.steps, batch * size, 2 * size, lines),
+            Kernel((1 + back) * counts.steps, batch * macs, size, batch * lines),
+            Kernel(counts.steps, batch * macs, 2 * size, batch * lines),
         ]
     return Task(tuple(kernels), plan.pairs)
 
@@ -165,8 +165,7 @@ def backprop_training(plan: Plan, counts: Counts) -> Task:
 def backprop_inference(plan: Plan, batch: int = 1) -> Task:
     """One pass forward of a network of the same matrices."""
     kernels = tuple(
-        Kernel(1, batch * rows * columns, rows * columns, batch * (rows + columns))
-        for rows, columns in plan.matrices
+        Kernel(1, batch * macs, size, batch * lines) for size, macs, lines in _forward(plan)
     )
     return Task(kernels, plan.pairs)
 
@@ -204,17 +203,39 @@ def utilisation(task: Task, v: Values) -> Any:
     return task.macs / (v["peak"] * computing_seconds(task, v))
 
 
+def _forward(plan: Plan) -> Iterator[tuple[int, int, int]]:
+    """Weights, multiplications and activities of each matrix in a pass forward of one vector.
+
+    What a kernel's patches share is read once.
+    """
+    for (rows, columns), places in zip(plan.matrices, plan.places, strict=True):
+        yield rows * columns, places * rows * columns, rows + places * columns
+
+
 def _relaxing(plan: Plan, sweeps: float, batch: float) -> tuple[Kernel, ...]:
-    drive = plan.drive
-    if not drive.stages:
-        return _sweeps(plan, sweeps, batch)
-    weights = drive.macs / drive.stages
-    first = Kernel(drive.stages, batch * weights, weights, batch * (plan.inputs + plan.neurons))
-    return (first, *_sweeps(plan, sweeps, batch))
+    return (
+        *_repeated(plan.batch, 1, 1, plan.neurons),
+        *_repeated(plan.drive, 1, batch, plan.inputs + plan.neurons),
+        *_repeated(plan.sweep, sweeps, batch, 2 * plan.neurons),
+    )
 
 
-def _sweeps(plan: Plan, sweeps: float, batch: float) -> tuple[Kernel, ...]:
-    if not plan.sweep.stages:  # one layer alone: its drive is all there is
+def _repeated(
+    products: Products, number: float, batch: float, activities: int
+) -> tuple[Kernel, ...]:
+    """Products made `number` times of a batch: a kernel for each turn."""
+    turns = products.turns
+    if not turns:  # one layer alone has no sweep, most networks nothing for a batch
         return ()
-    weights = plan.sweep.macs / plan.sweep.stages
-    return (Kernel(sweeps * plan.sweep.stages, batch * weights, weights, 2 * batch * plan.neurons),)
+    macs, weights = products.macs / turns, products.weights / turns
+    return (Kernel(number * turns, batch * macs, weights, batch * activities),)
+
+
+def _modelled(plan: Plan, counts: Counts) -> tuple[Kernel, ...]:
+    """Errors that travel back through a model in one step."""
+    if not counts.model_sweeps:
+        return ()
+    turns = 3 * counts.model_sweeps / counts.vectors * plan.sweep.turns + 2 * plan.drive.turns
+    macs = model_products(plan, counts) / counts.steps
+    activities = 2 * counts.vectors / counts.steps * plan.neurons
+    return (Kernel(turns, macs / turns, plan.pairs / len(plan.matrices), activities),)

@@ -4,6 +4,7 @@ A chip that only notes what it is asked for takes the place of the real one whil
 shapes. So the count is that of the sweep that runs, whatever the network, and costs nothing there.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ class Products:
     """How many, by size and direction."""
     stages: int
     """Rounds that follow one another: an array makes one product at a time, several at once."""
+    turns: int
+    """Turns that follow one another, each of one or more rounds: what a computer does at once."""
+    weights: int
+    """Pairs that these products use, once for each direction and turn: fewer than multiplications
+    where kernels are applied at many places."""
 
     @property
     def macs(self) -> int:
@@ -37,6 +43,8 @@ class Products:
 class Plan:
     """How a network lies on a chip, and what one vector takes."""
 
+    batch: Products
+    """Products made once for a whole batch."""
     drive: Products
     """Products that the input makes, once."""
     sweep: Products
@@ -53,10 +61,19 @@ class Plan:
     """Arrays in use."""
     matrices: tuple[tuple[int, int], ...]
     """Rows and columns of each weight matrix, biases included."""
+    places: tuple[int, ...]
+    """Times that each matrix serves one vector at once: a kernel at every place of an image."""
+    products: int
+    """Products of activities that the pairs form of one vector in one state."""
 
 
-def plan(network: AbstractNetwork, limits: Limits) -> Plan:
-    """Look at what a network asks of a chip. Raises `InputError` if it does not fit."""
+def plan(
+    network: AbstractNetwork, limits: Limits, turns: Sequence[tuple[int, ...]] | None = None
+) -> Plan:
+    """Look at what a network asks of a chip, swept by its own turns unless others are given.
+
+    Raises `InputError` if it does not fit.
+    """
     check_fit(network, limits)
     tiles = network.tiles(limits)
     used = {one.first + k: lines for one in tiles for k, lines in enumerate(one.used)}
@@ -65,47 +82,65 @@ def plan(network: AbstractNetwork, limits: Limits) -> Plan:
     inputs = jnp.zeros((1, network.inputs))
     nothing = jnp.zeros(jax.eval_shape(lambda: network.drive(_Notes(limits), inputs, key)).shape)
 
-    def turn(layers: tuple[int, ...]) -> Callable[[_Notes], PyTree[Array]]:
-        return lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,))
+    def drive(vectors: int) -> "_Asked":
+        shown = jnp.zeros((vectors, network.inputs))
+        return _asked(lambda chip: network.drive(chip, shown, key), limits)
 
+    def turn(layers: tuple[int, ...]) -> "_Asked":
+        return _asked(lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,)), limits)
+
+    # What a second vector adds is its own; the rest is of the batch.
+    one, two = drive(1), drive(2)
+    places = tuple(len(rows) for rows, _ in jax.eval_shape(lambda: network.lines(inputs, rest)))
+    pairs = [rows * columns for rows, columns in network.matrices]
+    for matrix, _, _ in network.unused:
+        pairs[matrix] -= 1
     return Plan(
-        drive=_products([lambda chip: network.drive(chip, inputs, key)], limits, used),
-        sweep=_products([turn(layers) for layers in network.turns], limits, used),
+        batch=_products([one - (two - one)], used),
+        drive=_products([two - one], used),
+        sweep=_products([turn(layers) for layers in turns or network.turns], used),
         neurons=sum(layer.size for layer in rest),
         inputs=network.inputs,
         outputs=network.outputs,
-        pairs=sum(rows * columns for rows, columns in network.matrices) - len(network.unused),
+        pairs=sum(pairs),
         arrays=sum(one.count for one in tiles),
         matrices=network.matrices,
+        places=places,
+        products=sum(map(operator.mul, pairs, places)),
     )
 
 
-def _products(
-    turns: Sequence[Callable[["_Notes"], PyTree[Array]]],
-    limits: Limits,
-    used: Mapping[int, tuple[int, int]],
-) -> Products:
+_Asked = Counter[tuple[int, bool]]
+"""Vectors that went through each array, forward or not."""
+
+
+def _asked(turn: Callable[["_Notes"], PyTree[Array]], limits: Limits) -> _Asked:
+    notes = _Notes(limits)
+    jax.eval_shape(lambda: turn(notes))
+    return notes.asked
+
+
+def _products(turns: Sequence[_Asked], used: Mapping[int, tuple[int, int]]) -> Products:
     """Products of turns that follow one another; within a turn, arrays work at once."""
     reads: Counter[ArrayRead] = Counter()
-    stages = 0
-    for turn in turns:
-        notes = _Notes(limits)
-        jax.eval_shape(lambda turn=turn, notes=notes: turn(notes))
+    stages = weights = 0
+    for asked in turns:
         busy: Counter[int] = Counter()
-        for array, vectors, forward in notes.asked:
+        for (array, forward), vectors in asked.items():
             rows, columns = used[array]
             lines = (rows, columns) if forward else (columns, rows)
             reads[ArrayRead(*lines, forward)] += vectors
             busy[array] += vectors
+            weights += rows * columns
         stages += max(busy.values(), default=0)
-    return Products(dict(reads), stages)
+    return Products(dict(reads), stages, sum(map(bool, turns)), weights)
 
 
 class _Notes(AbstractChip):
     """A chip that notes which arrays it is asked to read, and shows nothing."""
 
     limits: Limits = eqx.field(static=True)
-    asked: list[tuple[int, int, bool]] = eqx.field(static=True, default_factory=list)
+    asked: _Asked = eqx.field(static=True, default_factory=Counter)
 
     def forward(
         self,
@@ -129,7 +164,7 @@ class _Notes(AbstractChip):
 
     def _noted(self, first: int, voltages: Array, sensed: int, forward: bool) -> Array:
         arrays, vectors, _ = voltages.shape
-        self.asked.extend((first + n, vectors, forward) for n in range(arrays))
+        self.asked.update({(first + n, forward): vectors for n in range(arrays)})
         return jnp.zeros((arrays, vectors, sensed))
 
     def program(

@@ -63,9 +63,11 @@ def square_plan(width: int, lines: int, matrices: int = 2) -> Plan:
             ArrayRead(size, size, True): forward * tiles**2,
             ArrayRead(size, size, False): transposed * tiles**2,
         }
-        return Products(reads, stages)
+        weights = (forward + transposed) * tiles**2 * size**2
+        return Products(reads, stages, stages, weights)
 
     return Plan(
+        batch=products(0, 0, 0),
         drive=products(1, 0, 1),
         # Odd layers, then even ones: each array but the first works both ways.
         sweep=products(matrices - 1, matrices - 1, min(2, matrices)),
@@ -75,6 +77,8 @@ def square_plan(width: int, lines: int, matrices: int = 2) -> Plan:
         pairs=matrices * width**2,
         arrays=matrices * tiles**2,
         matrices=((width, width),) * matrices,
+        places=(1,) * matrices,
+        products=matrices * width**2,
     )
 
 

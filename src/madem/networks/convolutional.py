@@ -48,10 +48,11 @@ class ConvolutionalHopfield(AbstractNetwork):
 
         E = Σₖ Σᵢ Φ(sₖᵢ) − Σₖ sₖ·pool(Wₖ ⋆ sₖ₋₁ + bₖ)
 
-    (Ernoult et al., NeurIPS 2019; Laborieux et al., Front. Neurosci. 15, 633674, 2021). With max
-    pooling, where the winners are part of the state, a layer's update is the exact minimum over
-    winners and activities as long as activities are not negative (`Clipped`); with others it may
-    raise the energy when a winner changes.
+    (Ernoult et al., NeurIPS 2019; Laborieux et al., Front. Neurosci. 15, 633674, 2021). Under max
+    pooling the winners are part of the state, and an update is the exact minimum over them and
+    the activities together as long as activities are not negative (`Clipped`). With others a new
+    winner may raise the energy, and the network may never settle; the first layer may be so
+    nevertheless, since the image alone says who wins there.
     """
 
     image: tuple[int, int, int] = eqx.field(static=True)

@@ -4,7 +4,7 @@ from madem._checks import NotConvergedError
 from madem.relaxation.accelerated import Accelerated
 from madem.relaxation.continuous import ContinuousTime, Settled
 from madem.relaxation.relaxed import Relaxed
-from madem.relaxation.sweeps import Order, Sweeps, energy_per_sweep
+from madem.relaxation.sweeps import Order, Sweeps, energy_per_sweep, turns_of
 
 Relaxation = Sweeps | Accelerated | ContinuousTime
 """Ways to relax, with one signature."""
@@ -19,4 +19,5 @@ __all__ = [
     "Settled",
     "Sweeps",
     "energy_per_sweep",
+    "turns_of",
 ]

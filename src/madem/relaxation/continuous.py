@@ -30,7 +30,7 @@ class Settled(NamedTuple):
     relaxed: Relaxed
     """Where it ended."""
     seconds: Float[Array, " batch"]
-    """Time after which every activity of a sample is and stays within the tolerance of its end;
+    """Time after which every activity of a sample is and stays as near its end as asked for;
     infinite for samples that did not settle."""
 
 
@@ -43,7 +43,8 @@ class ContinuousTime:
     The current is then the membrane voltage of Hopfield (PNAS 81, 3088, 1984), which obeys
     τ du/dt = −u + Wρ(u) + b: the two are one dynamics (Miller and Fumarola, Neural Comput. 24, 25,
     2012). Steps are adaptive (Tsitouras 5(4), by Diffrax), and shared by a batch. A chip's read
-    noise is drawn once for each product and held: an offset, not noise in time.
+    noise is drawn once for each product and held: an offset, not noise in time. Converters round
+    in steps, at which the integrator hardly advances: give such a chip a tolerance of about a step.
 
     Needs Diffrax, the extra `madem[continuous]`; without it a call raises `InputError`.
     """

@@ -35,35 +35,53 @@ _DECADES = (2, 3, 4)
 
 def cost_table(found: dict[str, Any]) -> Table:
     """What training and one inference take, on the chip and on the computer."""
+    on_chip = found["scenario"] is not None
     table = Table(
-        title=f"Cost, {found['scenario']} against {found['against']}",
+        title=f"Cost, {found['scenario'] or 'digital weights'} against {found['against']}",
         caption="× is the computer's over the chip's; brackets hold 90 % of what the constants' "
-        "ranges allow",
+        "ranges allow"
+        if on_chip
+        else "of the same phases, and of backpropagation of the same network, both on the computer",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("", no_wrap=True)
-    for name in ("energy", "time", "× energy", "× time"):
+    for name in ("energy", "time", *(("× energy", "× time") if on_chip else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for what in ("training", "inference"):
         chip = found[what]
-        energy = f"{si(chip['joules'], 'J')} {_band(chip['joules_band'], 'J')}"
-        table.add_row(what, energy, si(chip["seconds"], "s"), "", "")
+        spent = []
+        if on_chip:
+            energy = f"{si(chip['joules'], 'J')} {_band(chip['joules_band'], 'J')}"
+            spent = [energy, si(chip["seconds"], "s")]
+        table.add_row(what, *spent)
         for name in _BASELINES:
-            digital = chip["digital"][name]
-            table.add_row(
-                f"  {name}",
-                si(digital["joules"], "J"),
-                si(digital["seconds"], "s"),
-                f"{digital['energy_ratio']:.2g} {_band(digital['energy_ratio_band'])}",
-                f"{digital['time_ratio']:.2g}",
-            )
+            table.add_row(f"  {name}", *_computed(chip["digital"][name], on_chip))
     return table
+
+
+def _computed(digital: dict[str, Any], compared: bool) -> list[str]:
+    """Energy and time of a computer, and beside the chip's if there is one."""
+    cells = [si(digital["joules"], "J"), si(digital["seconds"], "s")]
+    if compared:
+        cells += [
+            f"{digital['energy_ratio']:.2g} {_band(digital['energy_ratio_band'])}",
+            f"{digital['time_ratio']:.2g}",
+        ]
+    return cells
 
 
 def cost_lines(found: dict[str, Any]) -> list[str]:
     """What else there is to say of an account, in sentences."""
     training, inference, writes = found["training"], found["inference"], found["writes"]
+    if found["scenario"] is None:
+        relaxed, passed = (training["digital"][name] for name in _BASELINES)
+        return [
+            f"training emits {si(1000 * relaxed['kg_co2e'], 'g')} CO₂e for "
+            f"{si(relaxed['usd'], '$')} of electricity ({found['grid']}, {found['year']}, cooling "
+            f"included); backpropagation {si(1000 * passed['kg_co2e'], 'g')} for "
+            f"{si(passed['usd'], '$')}"
+        ]
     largest = sorted(training["terms"].items(), key=lambda term: -term[1])[:3]
     share = ", ".join(f"{name} {100 * x / training['joules']:.0f} %" for name, x in largest)
     digital = training["digital"]["backprop"]

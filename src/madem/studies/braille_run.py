@@ -121,8 +121,8 @@ class BrailleRun:
                 study.recall, state.chip, study.dots, study.config.samples, study.test_key
             )
 
-    def finish(self, scores: RecallScores, cost: dict[str, Any] | None) -> dict[str, Any]:
-        """Write the result, what it cost included if that is known, and return it."""
+    def finish(self, scores: RecallScores, cost: dict[str, Any]) -> dict[str, Any]:
+        """Write the result, what it cost included, and return it."""
         header, _ = self.load()
         config = self.study.config
         summary = {
@@ -138,7 +138,7 @@ class BrailleRun:
             "programming": config.programming,
             "words": list(config.words),
             "seed": config.seed,
-            **({} if cost is None else {"cost": cost}),
+            "cost": cost,
             "run": str(self.folder.path),
             "madem": madem.__version__,
         }

@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from madem.chips import ChipDescription
 from madem.costs import (
     Arrays,
     Band,
     Computer,
-    Counts,
     Events,
     Grid,
-    Plan,
     Scenario,
     Task,
     backprop_inference,
@@ -32,6 +29,7 @@ from madem.costs import (
     training_events,
     utilisation,
 )
+from madem.studies.job import Job
 
 _DAY = 86400.0
 
@@ -48,64 +46,35 @@ class Prices:
     """Where the electricity comes from."""
 
 
-def default_prices() -> Prices:
-    """Integrated circuits, an H200 beside them, and the world's electricity."""
-    return Prices(load_scenario("integrated-28nm"), computer("h200"), grid("world"))
-
-
-@dataclass(frozen=True)
-class Job:
-    """A network on a chip, and what it has done or will do."""
-
-    plan: Plan
-    """How the network lies on the chip."""
-    counts: Counts
-    """What training counts, preparation included."""
-    arrays: Arrays
-    """The chip's arrays."""
-    devices: int
-    """Devices that training may pulse."""
-
-    @property
-    def sweeps(self) -> float:
-        """Mean sweeps of a free phase: what an inference is taken to need."""
-        return self.counts.free_sweeps / self.counts.vectors
-
-
-def arrays_of(description: ChipDescription, plan: Plan, conductance: float | None) -> Arrays:
-    """Arrays of a chip whose devices have a mean conductance (siemens).
-
-    Unknown, it is the middle of what devices come with.
-    """
-    bits = [b for b in (description.read.dac_bits, description.read.adc_bits) if b is not None]
-    return Arrays(
-        count=plan.arrays,
-        rows=description.array.rows,
-        columns=description.array.columns,
-        v_read=description.read.voltage,
-        conductance=conductance or sum(description.device.as_formed) / 2,
-        bits=max(bits, default=None),
-    )
+def default_prices(job: Job) -> Prices:
+    """Circuits that suit the chip, an H200 beside them, and the world's electricity."""
+    return Prices(load_scenario(job.scenario), computer("h200"), grid("world"))
 
 
 def account(job: Job, prices: Prices) -> dict[str, Any]:
-    """The whole account as plain values, energies in joule and times in second."""
+    """The whole account as plain values, energies in joule and times in second.
+
+    Of digital weights it is the computer's alone.
+    """
     counts, plan = job.counts, job.plan
     training = training_events(plan, counts)
     inference = inference_events(plan, job.sweeps)
-    endurance = prices.scenario.constants["device.endurance"].value
-    writes = counts.pulses / job.devices
 
     def compared(events: Events, **tasks: Task) -> dict[str, Any]:
-        digital = {name: _digital(task, events, job, prices) for name, task in tasks.items()}
-        return _on_chip(events, job, prices) | {"digital": digital}
+        if job.arrays is None:
+            return {"digital": {name: _on_computer(task, prices) for name, task in tasks.items()}}
+        digital = {
+            name: _on_computer(task, prices) | _ratios(task, events, job.arrays, prices)
+            for name, task in tasks.items()
+        }
+        return _on_chip(events, job.arrays, prices) | {"digital": digital}
 
     return {
-        "scenario": prices.scenario.name,
+        "scenario": None if job.arrays is None else prices.scenario.name,
         "against": prices.computer.label,
         "grid": prices.grid.label,
         "year": prices.grid.year,
-        "conductance": job.arrays.conductance,
+        "conductance": None if job.arrays is None else job.arrays.conductance,
         "counts": counts.table(),
         "events": training.table(),
         "sweeps": job.sweeps,
@@ -119,27 +88,34 @@ def account(job: Job, prices: Prices) -> dict[str, Any]:
             relaxation=relaxation_inference(plan, job.sweeps),
             backprop=backprop_inference(plan),
         ),
-        "writes": {
-            "per_device": writes,
-            "endurance": endurance,
-            "runs": endurance / writes if writes else None,
-        },
+        "writes": _writes(job, prices.scenario),
     }
 
 
-def _on_chip(events: Events, job: Job, prices: Prices) -> dict[str, Any]:
+def _writes(job: Job, scenario: Scenario) -> dict[str, Any]:
+    """Pulses to a device against what it lasts."""
+    endurance = scenario.constants["device.endurance"].value
+    writes = job.counts.pulses / job.devices if job.devices else 0.0
+    return {
+        "per_device": writes,
+        "endurance": endurance,
+        "runs": endurance / writes if writes else None,
+    }
+
+
+def _on_chip(events: Events, arrays: Arrays, prices: Prices) -> dict[str, Any]:
     scenario, grid = prices.scenario, prices.grid
     conversion = scenario.conversion
 
     def energy(values):
-        return sum(joules(events, job.arrays, values, conversion).values())
+        return sum(joules(events, arrays, values, conversion).values())
 
     def time(values):
-        return sum(seconds(events, job.arrays, values, conversion).values())
+        return sum(seconds(events, arrays, values, conversion).values())
 
     values = scenario.values()
-    terms = joules(events, job.arrays, values, conversion)
-    stages = seconds(events, job.arrays, values, conversion)
+    terms = joules(events, arrays, values, conversion)
+    stages = seconds(events, arrays, values, conversion)
     total, spent = sum(terms.values()), sum(stages.values())
     days = spent / _DAY
     return {
@@ -158,34 +134,41 @@ def _on_chip(events: Events, job: Job, prices: Prices) -> dict[str, Any]:
     }
 
 
-def _digital(task: Task, events: Events, job: Job, prices: Prices) -> dict[str, Any]:
+def _on_computer(task: Task, prices: Prices) -> dict[str, Any]:
     """A task on the computer, its data centre's share included in carbon and money alone."""
-    computer, scenario, grid = prices.computer, prices.scenario, prices.grid
+    computer, grid = prices.computer, prices.grid
     values = computer.values()
     terms = {name: float(x) for name, x in computing_joules(task, values).items()}
-    total, spent = sum(terms.values()), float(computing_seconds(task, values))
-    constants = {f"chip {name}": c for name, c in scenario.constants.items()}
-    constants |= {f"computer {name}": c for name, c in computer.constants.items()}
-
-    def ratio(drawn):
-        chip = {name: drawn[f"chip {name}"] for name in scenario.constants}
-        digital = {name: drawn[f"computer {name}"] for name in computer.constants}
-        analog = sum(joules(events, job.arrays, chip, scenario.conversion).values())
-        return sum(computing_joules(task, digital).values()) / analog
-
-    compared = band(ratio, constants)
-    analog = sum(seconds(events, job.arrays, scenario.values(), scenario.conversion).values())
+    total = sum(terms.values())
     drawn_from_grid = total * (grid.pue.value if computer.data_centre else 1.0)
     return {
         "joules": total,
         "terms": terms,
-        "seconds": spent,
+        "seconds": float(computing_seconds(task, values)),
         "utilisation": float(np.asarray(utilisation(task, values))),
         "kg_co2e": grid.kilograms(drawn_from_grid),
         "usd": grid.dollars(drawn_from_grid),
+    }
+
+
+def _ratios(task: Task, events: Events, arrays: Arrays, prices: Prices) -> dict[str, Any]:
+    """The computer over the chip."""
+    computer, scenario = prices.computer, prices.scenario
+    constants = {f"chip {name}": c for name, c in scenario.constants.items()}
+    constants |= {f"computer {name}": c for name, c in computer.constants.items()}
+
+    def energy(drawn):
+        chip = {name: drawn[f"chip {name}"] for name in scenario.constants}
+        digital = {name: drawn[f"computer {name}"] for name in computer.constants}
+        analog = sum(joules(events, arrays, chip, scenario.conversion).values())
+        return sum(computing_joules(task, digital).values()) / analog
+
+    compared = band(energy, constants)
+    analog = sum(seconds(events, arrays, scenario.values(), scenario.conversion).values())
+    return {
         "energy_ratio": compared.value,
         "energy_ratio_band": _ends(compared),
-        "time_ratio": spent / analog,
+        "time_ratio": float(computing_seconds(task, computer.values())) / analog,
     }
 
 

@@ -1,18 +1,24 @@
 """What a run of training counts, and what it would: from its record, or from its learner alone."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from madem._checks import InputError
 from madem.chips import Limits
 from madem.costs import Counts, Plan, line_slots, predicted_counts
 from madem.learning import (
+    AbstractRule,
     AccumulateAndProgram,
     Effort,
+    ModelBackprop,
+    SetWeights,
     TikiTaka,
     WriteVerify,
 )
 from madem.learning.rules import AbstractDifferenceRule
-from madem.relaxation import Accelerated, Relaxation, Sweeps
+from madem.networks import AbstractNetwork
+from madem.relaxation import Accelerated, Relaxation, Sweeps, turns_of
 from madem.training import Learner, Record
 
 PULSED = 0.05
@@ -24,21 +30,21 @@ def counts_of(record: Record, steps: int, learner: Learner, limits: Limits) -> C
     """Counts of the first `steps` of a record.
 
     Slots are the most that the pulses of a step can need, line by line. Raises `InputError` for
-    rules that are no activity differences: what they calculate is not counted.
+    rules of which it is not known what they calculate.
     """
     noted = {name: np.asarray(x[:steps], np.int64) for name, x in record._asdict().items()}
-    rule = _difference_rule(learner)
+    phases = _phases(learner.rule)
     rounds = _rounds(learner, limits)
     vectors = noted["vectors"]
     presented = int(vectors.sum())
-    nudges = len(rule.contrast.nudged)
     return Counts(
         steps=steps,
         vectors=presented,
         free_sweeps=int((vectors * noted["sweeps"]).sum()),
-        nudged_sweeps=nudges * int((vectors * noted["nudged_sweeps"]).sum()),
-        nudged_phases=nudges * presented,
-        weighed_phases=_weighed(rule) * presented,
+        nudged_sweeps=phases.nudged * int((vectors * noted["nudged_sweeps"]).sum()),
+        nudged_phases=phases.nudged * presented,
+        weighed_phases=phases.weighed * presented,
+        model_sweeps=phases.model_sweeps * presented,
         sets=int(noted["sets"].sum()),
         resets=int(noted["resets"].sum()),
         set_slots=int(line_slots(noted["sets"], limits.rows, rounds).sum()),
@@ -65,43 +71,63 @@ def counts_before(effort: Effort) -> Counts:
 def counts_ahead(
     learner: Learner, plan: Plan, limits: Limits, steps: int, batch: int, pulsed: float = PULSED
 ) -> Counts:
-    """Counts of training before it runs.
+    """Counts of training before it runs, what precedes the first step left out.
 
     All but pulses and reads are exact if every relaxation goes to its limit, as it does with a
-    tolerance of 0, and else the most there can be.
+    tolerance of 0 unless it comes wholly to rest before, and else the most there can be. Digital
+    weights take no pulses.
     """
-    rule = _difference_rule(learner)
+    phases = _phases(learner.rule)
     return predicted_counts(
         plan,
         steps=steps,
         batch=batch,
-        free_sweeps=_most_sweeps(rule.free),
-        nudged_sweeps=_most_sweeps(rule.nudged),
-        nudges=len(rule.contrast.nudged),
-        weighed=_weighed(rule),
-        pulsed=pulsed,
+        free_sweeps=_most_sweeps(phases.free),
+        nudged_sweeps=0 if phases.after is None else _most_sweeps(phases.after),
+        nudges=phases.nudged,
+        weighed=phases.weighed,
+        pulsed=0.0 if isinstance(learner.programmer, SetWeights) else pulsed,
         lines=limits.rows,
         rounds=_rounds(learner, limits),
+        model_sweeps=phases.model_sweeps,
     )
+
+
+class _Phases(NamedTuple):
+    """What a rule makes of each vector."""
+
+    free: Relaxation
+    """How the free phase relaxes."""
+    after: Relaxation | None
+    """How the nudged phases relax, if there are any."""
+    nudged: int
+    """Nudged phases."""
+    weighed: int
+    """Phases whose products of activities are formed."""
+    model_sweeps: int
+    """Sweeps of a digital model through which errors travel back."""
+
+
+def _phases(rule: AbstractRule) -> _Phases:
+    if isinstance(rule, AbstractDifferenceRule):
+        contrast = rule.contrast
+        weighed = sum(weight != 0 for weight in (contrast.free, *contrast.nudged))
+        return _Phases(rule.free, rule.nudged, len(contrast.nudged), weighed, 0)
+    if isinstance(rule, ModelBackprop):
+        return _Phases(rule.free, None, 0, 0, rule.steps)
+    raise InputError(f"what {type(rule).__name__} calculates is not counted")
+
+
+def turns_swept(rule: AbstractRule, network: AbstractNetwork) -> tuple[tuple[int, ...], ...]:
+    """Turns of a sweep of the free phase; the nudged ones are taken to be like it."""
+    free = _phases(rule).free
+    return turns_of(network, free.order) if isinstance(free, Sweeps) else network.turns
 
 
 def _most_sweeps(relaxation: Relaxation) -> int:
     if not isinstance(relaxation, Sweeps | Accelerated):
         raise InputError(f"{type(relaxation).__name__} makes no sweeps that could be counted")
     return relaxation.limit
-
-
-def _difference_rule(learner: Learner) -> AbstractDifferenceRule:
-    if not isinstance(learner.rule, AbstractDifferenceRule):
-        raise InputError(
-            f"what {type(learner.rule).__name__} calculates is not counted; costs are of rules "
-            "that take activity differences"
-        )
-    return learner.rule
-
-
-def _weighed(rule: AbstractDifferenceRule) -> int:
-    return sum(weight != 0 for weight in (rule.contrast.free, *rule.contrast.nudged))
 
 
 def _rounds(learner: Learner, limits: Limits) -> int:

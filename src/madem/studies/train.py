@@ -11,12 +11,14 @@ import numpy as np
 
 from madem import training
 from madem._checks import InputError, MademError
-from madem.chips import AbstractChip, ChipDescription, exact_chip, fabricate
+from madem.chips import AbstractChip, ChipDescription, Limits, exact_chip, fabricate
+from madem.costs import Counts
 from madem.learning import AbstractProgrammer, Effort
 from madem.networks import AbstractNetwork, check_fit
 from madem.relaxation import Sweeps
 from madem.studies._settings import about
 from madem.studies._statistics import wilson_interval
+from madem.studies.counting import counts_of
 from madem.studies.divergence import where_it_diverged
 from madem.studies.recall import Recall
 from madem.studies.spreading import SpreadBatches, device_mesh, on_each
@@ -34,6 +36,8 @@ class Stretch(NamedTuple):
     """Where training stands."""
     entry: dict[str, float | int]
     """Means over the stretch; `pulses` and `reads` are its sums. `test` is there when it is due."""
+    counts: Counts
+    """What it counted."""
 
 
 class Score(NamedTuple):
@@ -80,12 +84,19 @@ class TrainStudy:
         self._mesh = device_mesh(settings.devices, settings.batch)
         self._batches = on_each(self._mesh, SpreadBatches(self.data.batches, self._mesh))
         keys = jax.random.split(jax.random.key(settings.seed), 4)
-        self._chip_key, self._start_key, self._run_key, self._test_key = keys
+        self._chip_key, self._start_key, self._run_key, self.test_key = keys
 
     @property
     def devices(self) -> int:
         """Devices that share a batch."""
         return self._mesh.size
+
+    @property
+    def limits(self) -> Limits:
+        """Geometry and ranges of the chip."""
+        if self.description is None:
+            return eqx.filter_eval_shape(self._fresh_chip).limits
+        return self.description.limits
 
     def begin_traced(self) -> tuple[training.TrainingState, Effort]:
         """The first state, traceable by JAX: its shapes are those of a checkpoint."""
@@ -110,11 +121,11 @@ class TrainStudy:
             entry = {"step": done + steps, **training.summarise(record, steps)}
             if (done + steps) % settings.evaluate_every == 0 or done + steps == self.steps:
                 entry["test"] = self.test(state).accuracy
-            yield Stretch(state, entry)
+            yield Stretch(state, entry, counts_of(record, steps, self.learner, self.limits))
 
     def test(self, state: training.TrainingState) -> Score:
         """Test a chip on what learning never sees."""
-        key = jax.random.fold_in(self._test_key, int(state.step))
+        key = jax.random.fold_in(self.test_key, int(state.step))
         chip = jax.device_put(state.chip, jax.local_devices()[0])
         recalled = self._recall(chip, self.data.test.inputs, key)
         right = np.asarray(self.data.right(recalled.output, self.data.test))

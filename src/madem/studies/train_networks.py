@@ -10,9 +10,13 @@ from madem.networks import (
     AbstractActivation,
     AbstractNetwork,
     AssociativeMemory,
+    AveragePooling,
     Clipped,
+    Convolution,
+    ConvolutionalHopfield,
     LayeredHopfield,
     Linear,
+    MaxPooling,
     ResistiveNetwork,
     Tanh,
 )
@@ -25,6 +29,7 @@ _ACTIVATIONS: dict[str, AbstractActivation] = {
     "linear": Linear(),
 }
 _ACTIVATION = one_of(*_ACTIVATIONS)
+_POOLINGS = {"average": AveragePooling, "max": MaxPooling}
 _SIZES = Check(lambda sizes: all(size > 0 for size in sizes), "a list of whole numbers from 1 up")
 
 EXACT = "exact"
@@ -127,8 +132,56 @@ class Resistive(AbstractNetworkSettings):
         )
 
 
+@dataclass(frozen=True)
+class Convolutional(AbstractNetworkSettings):
+    """Kernels at every place of an image, pooling, then dense layers (`ConvolutionalHopfield`)."""
+
+    channels: tuple[int, ...] = checked(_SIZES, (8,))
+    """Channels of each convolutional layer."""
+    kernel: int = checked(Check(lambda edge: edge > 0 and edge % 2 == 1, "an odd number"), 3)
+    """Edge of the kernels; images are padded with zeros so that they keep their size."""
+    pooling: str = checked(one_of(*_POOLINGS), "average")
+    """How the neurons of a window share an activity: `average` or `max`."""
+    window: int = checked(FROM_1, 2)
+    """Edge of the windows; 1 for no pooling."""
+    hidden: tuple[int, ...] = checked(_SIZES, ())
+    """Neurons of each dense layer before the outputs."""
+    activation: str = checked(_ACTIVATION, "tanh")
+    """Transfer function, as of `Hopfield`; `max` pooling settles with `hard-sigmoid` alone."""
+    readout: str | None = checked(_ACTIVATION, None)
+    """That of the outputs, if it is another."""
+    weight_max: float = checked(ABOVE_0, 1.0)
+    """Largest weight of either sign; digital weights have no bound."""
+    first_weights: float = checked(NOT_BELOW_0, 0.1)
+    """Standard deviation of the weights before training."""
+
+    def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> ConvolutionalHopfield:
+        """See `AbstractNetworkSettings.build`.
+
+        Raises `InputError` for samples that are no images, or that the windows do not fill.
+        """
+        if len(shape) not in (2, 3):
+            raise InputError(
+                f"samples of shape {shape} are no images (height × width, or channels × height × "
+                'width); take network.kind = "hopfield"'
+            )
+        channels, height, width = (1, *shape)[-3:]
+        pooling = _POOLINGS[self.pooling](self.window)
+        return ConvolutionalHopfield(
+            image=(channels, height, width),
+            convolutions=tuple(
+                Convolution(made, self.kernel, self.kernel // 2, pooling) for made in self.channels
+            ),
+            dense=(*self.hidden, outputs),
+            mapping=Mapping(self.weight_max),
+            activation=_ACTIVATIONS[self.activation],
+            readout=None if self.readout is None else _ACTIVATIONS[self.readout],
+        )
+
+
 NETWORKS: dict[str, type[AbstractNetworkSettings]] = {
     "hopfield": Hopfield,
+    "convolutional": Convolutional,
     "associative": Associative,
     "resistive": Resistive,
 }

@@ -11,10 +11,15 @@ import jax
 
 import madem
 from madem._checks import InputError
+from madem.costs import Counts
+from madem.studies.cost import account, default_prices
+from madem.studies.counting import counts_before
+from madem.studies.job import Job, check_begun
 from madem.studies.run_folder import RunFolder
 from madem.studies.tensorboard import Events, check_tensorboard
 from madem.studies.train import TrainStudy
 from madem.studies.train_config import parse_config, read_config
+from madem.studies.train_cost import job_so_far
 from madem.training import TrainingState
 
 
@@ -45,13 +50,15 @@ class TrainRun:
             raise InputError(f"{path} exists and is left as it is; give another --out")
         started = time.perf_counter()
         state, effort = study.begin_traced()
+        counts = counts_before(effort)
         header = {
             "step": 0,
-            "pulses": int(effort.pulses),
-            "reads": int(effort.reads),
+            "pulses": counts.pulses,
+            "reads": counts.reads,
             "seconds": time.perf_counter() - started,
             "best": -1.0,
             "best_step": 0,
+            "counts": counts.table(),
         }
         folder = RunFolder.create(path, {"study": "train", "train": text}, chip)
         folder.save_checkpoint(header, state)
@@ -72,6 +79,9 @@ class TrainRun:
         """Header and state of the checkpoint `last` or `best`."""
         return self.folder.load_checkpoint(self._like, name)
 
+    def _counts(self, header: dict[str, Any]) -> Counts:
+        return Counts.from_table(header.get("counts", {}), str(self.folder.path))
+
     @functools.cached_property
     def _like(self) -> TrainingState:
         return eqx.filter_eval_shape(self.study.begin_traced)[0]
@@ -84,19 +94,23 @@ class TrainRun:
         """
         header, state = self.load()
         self.folder.keep_metrics_until(header["step"])
+        counts = self._counts(header)
         events = None
         if self.study.config.training.tensorboard:
             events = Events(self.folder.path / "tensorboard", header["step"])
         spent, started = header["seconds"], time.perf_counter()
         for stretch in self.study.train(state):
-            entry = dict(stretch.entry)
-            for name in ("pulses", "reads"):
-                entry[name] += header[name]
-            entry["seconds"] = spent + time.perf_counter() - started
+            counts += stretch.counts
+            entry = stretch.entry | {
+                "pulses": counts.pulses,
+                "reads": counts.reads,
+                "seconds": spent + time.perf_counter() - started,
+            }
             better = entry.get("test", -1.0) > header["best"]
             if better:
                 header |= {"best": entry["test"], "best_step": entry["step"]}
             header |= {name: entry[name] for name in ("step", "pulses", "reads", "seconds")}
+            header["counts"] = counts.table()
             self.folder.add_metrics(entry)
             if events is not None:
                 events.add(entry)
@@ -107,9 +121,18 @@ class TrainRun:
         if events is not None:
             events.close()
 
-    def finish(self) -> dict[str, Any]:
-        """Test the last chip, write the result, and return it."""
+    def job(self) -> Job:
+        """What the run has counted up to its last checkpoint. Raises `InputError` before step 1."""
         header, state = self.load()
+        counts = self._counts(header)
+        check_begun(counts, str(self.folder.path))
+        return job_so_far(self.study, counts, state)
+
+    def finish(self) -> dict[str, Any]:
+        """Test the last chip, write the result, what it cost included, and return it."""
+        header, state = self.load()
+        job = self.job()
+        del header["counts"]  # stand with the cost
         config, study = self.study.config, self.study
         score = study.test(state)
         summary = {
@@ -126,6 +149,7 @@ class TrainRun:
             "batch": config.training.batch,
             "seed": config.training.seed,
             "devices": [str(device) for device in jax.devices()][: study.devices],
+            "cost": account(job, default_prices(job)),
             "run": str(self.folder.path),
             "madem": madem.__version__,
         }

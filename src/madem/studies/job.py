@@ -1,0 +1,108 @@
+"""What is accounted for: a network on a chip, and what it has counted or will count."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from madem._checks import InputError
+from madem.chips import ChipDescription, Limits
+from madem.chips.hardware import Bench
+from madem.costs import Arrays, Counts, Plan, plan
+from madem.studies.counting import turns_swept
+from madem.training import Learner, TrainingState
+
+Chip = ChipDescription | Bench | None
+"""A chip that is described, one on the bench, or none: digital weights."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network on a chip, and what it has done or will do."""
+
+    plan: Plan
+    """How the network lies on the chip."""
+    counts: Counts
+    """What training counts, preparation included."""
+    arrays: Arrays | None
+    """The chip's arrays; none for digital weights."""
+    devices: int
+    """Devices that training may pulse."""
+    scenario: str
+    """Scenario that suits the chip: `bench` for one on the bench."""
+
+    @property
+    def sweeps(self) -> float:
+        """Mean sweeps of a free phase: what an inference is taken to need."""
+        return self.counts.free_sweeps / self.counts.vectors
+
+
+def planned(learner: Learner, limits: Limits) -> Plan:
+    """How the network of a learner lies on a chip, swept as its rule does."""
+    for_weights = learner.programmer.for_weights(limits)
+    return plan(learner.network, for_weights, turns_swept(learner.rule, learner.network))
+
+
+def job_on(
+    chip: Chip, learner: Learner, limits: Limits, counts: Counts, conductance: float | None = None
+) -> Job:
+    """The job of a learner on a chip, whose devices have a mean conductance (siemens).
+
+    Unknown, it is the middle of what devices come with.
+    """
+    found = planned(learner, limits)
+    if chip is None:
+        return Job(found, counts, arrays=None, devices=0, scenario="integrated-28nm")
+    arrays = Arrays(
+        count=found.arrays,
+        rows=limits.rows,
+        columns=limits.columns,
+        v_read=limits.v_read,
+        conductance=conductance or _middle(chip),
+        bits=_bits(chip),
+    )
+    # A programmer may keep as many devices again beside those of the weights.
+    copies = limits.arrays // learner.programmer.for_weights(limits).arrays
+    scenario = "bench" if isinstance(chip, Bench) else "integrated-28nm"
+    return Job(found, counts, arrays, 2 * copies * found.pairs, scenario)
+
+
+def check_begun(counts: Counts, run: str) -> None:
+    """Raise `InputError` for a run before its first step."""
+    if not counts.vectors:
+        raise InputError(f"{run} has made no step yet; resume it, or ask of its config")
+
+
+def mean_conductance(
+    chip: Chip, learner: Learner, state: TrainingState, key: Key[Array, ""]
+) -> float | None:
+    """Mean over the devices in use, siemens: as read now, or on the bench as read last.
+
+    Digital weights have none.
+    """
+    if chip is None:
+        return None
+    limits = state.chip.limits
+    if isinstance(chip, Bench):
+        read = state.memory.sensed
+    else:
+        read = state.chip.read(jnp.ones(limits.devices, bool), key)
+    used = learner.network.pairs(limits)
+    return float(np.mean(np.asarray(read)[np.asarray(jax.device_get(used))]))
+
+
+def _middle(chip: ChipDescription | Bench) -> float:
+    """Middle of what devices come with, or, unknown, of the range that they are programmed in."""
+    if isinstance(chip, Bench):
+        return (chip.limits.g_min + chip.limits.g_max) / 2
+    return sum(chip.device.as_formed) / 2
+
+
+def _bits(chip: ChipDescription | Bench) -> int | None:
+    """Resolution of the converters, where it is known."""
+    if isinstance(chip, Bench):
+        return None
+    known = [bits for bits in (chip.read.dac_bits, chip.read.adc_bits) if bits is not None]
+    return max(known, default=None)
