@@ -42,6 +42,7 @@ COMMANDS = _Commands(
     compare="madem.cli.compare",
     cost="madem.cli.cost",
     chip="madem.cli.chip",
+    fit="madem.cli.fit",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",
 )
