@@ -108,7 +108,7 @@ def served(text: str, seed: int = 0) -> Iterator["Served"]:
             process.communicate()
 
 
-def products(_: argparse.Namespace, seconds: float = 3.0) -> None:
+def products(_options: argparse.Namespace, seconds: float = 3.0) -> None:
     """Vector products per second, by vectors in a request."""
     noise = np.random.default_rng(0)
     with served(chip_text("taox-64")) as (bench, *_):
@@ -128,7 +128,7 @@ def products(_: argparse.Namespace, seconds: float = 3.0) -> None:
             )
 
 
-def step(_: argparse.Namespace, rounds: int = 20, steps: int = 25) -> None:
+def step(_options: argparse.Namespace, rounds: int = 20, steps: int = 25) -> None:
     """Time of a step of training, in turns; and of the processors', which waits do not count in."""
     config = BrailleConfig(steps=(rounds + 1) * steps)
     with served(chip_text("taox-64")) as (bench, process, *_):

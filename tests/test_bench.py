@@ -265,7 +265,7 @@ def test_a_server_survives_garbage_and_hangs_up_on_it(served, bench):
 
 def test_another_chip_stops_before_the_first_pulse(served):
     with pytest.raises(InputError, match="expected madem,other"):
-        connect(served.url, identity="madem,other,1,1", patience=0.0)
+        connect(served.url, identity="madem,other,1,2", patience=0.0)
     with pytest.raises(LinkError, match="no answer"):
         connect("tcp://127.0.0.1:1", timeout=0.5, patience=0.0)
     for url in ("tcp://nowhere", "tcp://host:port", "gpib:3", "process:"):

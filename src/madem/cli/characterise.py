@@ -1,6 +1,5 @@
 """`madem chip characterise`: a chip file that simulates a chip."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 from madem._checks import InputError
 from madem._files import write_text
 from madem.chips import PRESETS, load_chip, toml_text
-from madem.chips.hardware import Bench, failures_of, make_chip, open_chip, source_text
+from madem.chips.hardware import failures_of, make_chip, open_chip, source_text
 from madem.cli._console import Json, messages, print_json, results
 from madem.report import save_figure, step_figure, step_table
 from madem.studies.characterise import characterise as measure
@@ -46,8 +45,7 @@ def characterise(
     kind = open_chip(source_text(chip), chip)
     chip_key, key = jax.random.split(jax.random.key(seed))
     messages.print(f"pulsing every device {pulses} times…")
-    guarded = failures_of(kind) if isinstance(kind, Bench) else contextlib.nullcontext()
-    with guarded:
+    with failures_of(kind):
         _, found = measure(make_chip(kind, chip_key), key, pulses)
     twin = characterised_chip(found, known, out.stem)
     write_text(out, toml_text(twin))

@@ -91,6 +91,7 @@ def check(
         "pulse_width": guards.pulse_width,
         "compliance": guards.compliance,
         "forbidden": len(guards.forbidden),
+        "gate": guards.gate,
         "temperature": bench.temperature(),
         "self_test": bench.self_test(),
     }

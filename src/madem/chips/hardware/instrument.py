@@ -55,6 +55,7 @@ class Instrument:
             "temperature": lambda _: str(_KELVIN),
             "forward": lambda request: self._product(request, _forward),
             "transposed": lambda request: self._product(request, _transposed),
+            "gate": self._gate,
             "program": self._program,
             "last": lambda request: str(self._last(request.arguments[0])),
             "read": lambda request: self._read(request, SimulatedChip.read),
@@ -90,6 +91,11 @@ class Instrument:
         if dead is not None and product is _forward and dead.column < sensed:
             currents = dead.silenced(first, currents)
         return currents
+
+    def _gate(self, request: Request) -> np.ndarray:
+        """What the guards refuse: no simulated device has a gate."""
+        self.guards.check_gate(_data(request))
+        return _data(request)
 
     def _program(self, request: Request) -> str:
         run, sequence, pulse_width, compliance = request.arguments
