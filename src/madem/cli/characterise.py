@@ -10,7 +10,7 @@ from madem._checks import InputError
 from madem._files import write_text
 from madem.chips import PRESETS, load_chip, toml_text
 from madem.chips.hardware import failures_of, make_chip, open_chip, source_text
-from madem.cli._console import Json, messages, print_json, results
+from madem.cli._console import Force, Json, messages, print_json, refuse_to_overwrite, results
 from madem.report import save_figure, step_figure, step_table
 from madem.studies.characterise import characterise as measure
 from madem.studies.characterise import characterised_chip
@@ -31,6 +31,7 @@ def characterise(
     ] = "taox-64",
     seed: Annotated[int, typer.Option(help="Seed of the aims, and of a simulated chip.")] = 0,
     out: Annotated[Path, typer.Option(help="Chip file to write, .toml.")] = Path("twin.toml"),
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Measure a chip by pulses and readings, and write a chip file that simulates it.
@@ -41,6 +42,8 @@ def characterise(
         raise InputError(f"--pulses {pulses}: give at least {_FEWEST}")
     if out.suffix != ".toml":
         raise InputError(f"--out {out}: give a file that ends in .toml")
+    picture = out.with_suffix(".png")
+    refuse_to_overwrite(out, picture, force=force)
     known = load_chip(like)
     kind = open_chip(source_text(chip), chip)
     chip_key, key = jax.random.split(jax.random.key(seed))
@@ -49,7 +52,6 @@ def characterise(
         _, found = measure(make_chip(kind, chip_key), key, pulses)
     twin = characterised_chip(found, known, out.stem)
     write_text(out, toml_text(twin))
-    picture = out.with_suffix(".png")
     summary = {
         "of": chip,
         "chip": str(out),
