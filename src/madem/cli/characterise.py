@@ -1,6 +1,5 @@
 """`madem chip characterise`: a chip file that simulates a chip."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import typer
 from madem._checks import InputError
 from madem._files import write_text
 from madem.chips import PRESETS, load_chip, toml_text
-from madem.chips.hardware import Bench, failures_of, make_chip, open_chip, source_text
-from madem.cli._console import Json, messages, print_json, results
+from madem.chips.hardware import failures_of, make_chip, open_chip, source_text
+from madem.cli._console import Force, Json, messages, print_json, refuse_to_overwrite, results
 from madem.report import save_figure, step_figure, step_table
 from madem.studies.characterise import characterise as measure
 from madem.studies.characterise import characterised_chip
@@ -32,6 +31,7 @@ def characterise(
     ] = "taox-64",
     seed: Annotated[int, typer.Option(help="Seed of the aims, and of a simulated chip.")] = 0,
     out: Annotated[Path, typer.Option(help="Chip file to write, .toml.")] = Path("twin.toml"),
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Measure a chip by pulses and readings, and write a chip file that simulates it.
@@ -42,16 +42,16 @@ def characterise(
         raise InputError(f"--pulses {pulses}: give at least {_FEWEST}")
     if out.suffix != ".toml":
         raise InputError(f"--out {out}: give a file that ends in .toml")
+    picture = out.with_suffix(".png")
+    refuse_to_overwrite(out, picture, force=force)
     known = load_chip(like)
     kind = open_chip(source_text(chip), chip)
     chip_key, key = jax.random.split(jax.random.key(seed))
     messages.print(f"pulsing every device {pulses} times…")
-    guarded = failures_of(kind) if isinstance(kind, Bench) else contextlib.nullcontext()
-    with guarded:
+    with failures_of(kind):
         _, found = measure(make_chip(kind, chip_key), key, pulses)
     twin = characterised_chip(found, known, out.stem)
     write_text(out, toml_text(twin))
-    picture = out.with_suffix(".png")
     summary = {
         "of": chip,
         "chip": str(out),

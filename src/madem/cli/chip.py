@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import typer
 from rich.logging import RichHandler
 from rich.table import Table
@@ -56,6 +57,8 @@ def serve(
     """
     if not 0 <= latency < 1e5:  # noqa: PLR2004
         raise InputError(f"--latency {latency}: give milliseconds, from 0 up")
+    # Requests come one at a time: to hand each to another thread takes longer than to do it.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     logging.basicConfig(handlers=[RichHandler(console=messages)], format="%(message)s")
     wrong = load_faults(faults) if faults else Faults()
     description = load_chip(chip)
@@ -90,6 +93,7 @@ def check(
         "pulse_width": guards.pulse_width,
         "compliance": guards.compliance,
         "forbidden": len(guards.forbidden),
+        "gate": guards.gate,
         "temperature": bench.temperature(),
         "self_test": bench.self_test(),
     }

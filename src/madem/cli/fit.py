@@ -11,7 +11,7 @@ from madem import _units
 from madem._checks import InputError
 from madem._files import write_text
 from madem.chips import PRESETS, load_chip, toml_text
-from madem.cli._console import Json, print_json, results
+from madem.cli._console import Force, Json, print_json, refuse_to_overwrite, results
 from madem.data import load_columns, numbers
 from madem.report import save_figure, step_figure, step_table, sweep_figure
 from madem.studies.pulse_fit import Trains, fit_summary, fit_trains, fitted_chip, load_trains
@@ -47,6 +47,7 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(help="Chip file to write, .toml; the file's name by default.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Fit pulse trains, and write a chip file that simulates them; or fit a current–voltage sweep.
@@ -57,13 +58,16 @@ def fit(
     target = out or Path(f"{file.stem}.toml")
     if target.suffix != ".toml":
         raise InputError(f"--out {target}: give a file that ends in .toml")
+    picture = target.with_suffix(".png")
     if conductance and polarity and not (voltage or current):
+        refuse_to_overwrite(target, picture, force=force)
         trains = load_trains(
             file, conductance=conductance, polarity=polarity, device=device, pulse=pulse, unit=unit
         )
         _fit_pulses(file, trains, chip, target, as_json)
     elif voltage and current and not (conductance or polarity):
-        _fit_sweep(file, (voltage, voltage_unit), (current, current_unit), target, as_json)
+        refuse_to_overwrite(picture, force=force)
+        _fit_sweep(file, (voltage, voltage_unit), (current, current_unit), picture, as_json)
     else:
         raise InputError(
             "name the columns: --conductance and --polarity of pulse trains, or --voltage and "
@@ -86,7 +90,7 @@ def _fit_pulses(file: Path, trains: Trains, chip: str, target: Path, as_json: bo
 
 
 def _fit_sweep(
-    file: Path, voltage: tuple[str, str], current: tuple[str, str], target: Path, as_json: bool
+    file: Path, voltage: tuple[str, str], current: tuple[str, str], picture: Path, as_json: bool
 ) -> None:
     columns = load_columns(file, {"voltage": voltage[0], "current": current[0]})
     volt, ampere = (
@@ -99,7 +103,6 @@ def _fit_sweep(
     )
     found = fit_sweep(volt, ampere, str(file))
     laws = {"linear": found.linear, "sinh": found.sinh}
-    picture = target.with_suffix(".png")
     shown = {
         name: law.conductance * np.asarray(law.law.relative(jnp.asarray(volt)))
         for name, law in laws.items()

@@ -25,6 +25,7 @@ import tomli_w
 import madem
 from madem._checks import InputError
 from madem._files import WriteError, replacing, write_text
+from madem.chips.hardware import Bench
 
 FORMAT = 1
 """Version of this layout; raised when an older madem could not read it."""
@@ -101,11 +102,6 @@ class RunFolder:
         return self.path / "checkpoints" / "first.npy"
 
     @property
-    def ledger(self) -> Path:
-        """What was done to a chip on the bench."""
-        return self.path / "ledger.sqlite"
-
-    @property
     def _config(self) -> Path:
         return self.path / "config.toml"
 
@@ -130,6 +126,11 @@ class RunFolder:
     def chip_path(self) -> Path:
         """The chip's description."""
         return self.path / "chip.toml"
+
+    def keep_ledger_of(self, chip: Any) -> None:
+        """Write down what is done to a chip, if it is one on the bench."""
+        if isinstance(chip, Bench):
+            chip.keep_ledger(self.path / "ledger.sqlite")
 
     def save_checkpoint(self, header: Mapping[str, Any], state: Any, name: str = "last") -> None:
         """Put a checkpoint in place of the one of its name. Raises `WriteError`, and keeps that."""
