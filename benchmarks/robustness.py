@@ -91,13 +91,11 @@ def words(options: argparse.Namespace) -> Iterator[Row]:
 
 def _one_run(study: BrailleStudy) -> list[float]:
     """Points below the limit at each flip, and pulses and readings in all."""
-    state, first = study.begin()
-    pulses, reads = first["pulses"], first["reads"]
+    state, counts = study.begin()
     for progress in study.train(state):
         state = progress.state
-        pulses += progress.entry["pulses"]
-        reads += progress.entry["reads"]
-    return [*_gaps(study, state.chip), pulses, reads]
+        counts += progress.counts
+    return [*_gaps(study, state.chip), counts.pulses, counts.reads]
 
 
 def _gaps(study: BrailleStudy, chip: AbstractChip) -> list[float]:
