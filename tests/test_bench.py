@@ -22,6 +22,7 @@ from chips_for_tests import QUIET, alter
 from madem._checks import InputError
 from madem.chips import chip_text, fabricate, parse_chip
 from madem.chips.hardware import (
+    Bench,
     DeadColumn,
     Guards,
     Instrument,
@@ -441,6 +442,7 @@ def test_madem_train_goes_to_the_bench_and_on_after_a_stop(served, tmp_path):
     entries = list(run.train())
     assert [entry["step"] for entry in entries] == [40]
     bench = run.study.description
+    assert isinstance(bench, Bench)
     assert bench.ledger.totals().pulses == entries[-1]["pulses"]
     assert (
         bench.ledger.last(bench.ledger.run()).sequence
@@ -459,6 +461,7 @@ def test_the_account_of_a_run_on_the_bench_is_what_went_over_the_wire(served, tm
     run = BrailleRun.create(tmp_path / "run", config, text)
     entries = list(run.train())
     assert entries[-1]["step"] == config.steps
+    assert isinstance(run.study.description, Bench)
     ledger = run.study.description.ledger
     assert ledger.totals().pulses == entries[-1]["pulses"]
     job = job_of_run(run)  # its devices are read for it

@@ -64,8 +64,11 @@ class Visit:
         self.page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"),
+    [(390, 844, "dark"), (1280, 800, "light")],
+    ids=["phone at night", "desk by day"],
+)
 def test_it_opens_without_errors_requests_or_barriers(chromium, file, width, height, scheme):
     visit = Visit(chromium, file, width, height, scheme)
     page = visit.page
