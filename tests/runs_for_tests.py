@@ -17,5 +17,6 @@ def tiny_run(path: Path) -> Path:
     run = BrailleRun.create(path, config, chip_text("taox-64"))
     for _ in run.train():
         pass
-    run.finish(run.evaluate(), account(job_of_run(run), default_prices()))
+    job = job_of_run(run)
+    run.finish(run.evaluate(), account(job, default_prices(job)))
     return path

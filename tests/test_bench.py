@@ -247,7 +247,11 @@ VALID = [
     encode_request(Request("last", ("r",))),
     encode_request(Request("gate", (), np.ones(2))),
 ]
-REPLIES = [("identify", "madem,ideal,0,2"), ("last", "17"), ("read", np.float32([1e-6, 2e-6]))]
+REPLIES = [
+    ("identify", "madem,ideal,0,2"),
+    ("last", "17"),
+    ("read", np.array([1e-6, 2e-6], np.float32)),
+]
 
 
 def receiving(message):
@@ -399,6 +403,7 @@ def test_visa_leads_to_the_same_chip(served, bench):
 def test_gates_are_set_within_their_limits_and_again_after_a_restart():
     text = source_text(DRIVER)
     bench = open_chip(text + 'gate = "2.25 V"\n')
+    assert isinstance(bench, Bench)
     for volts, problem in (([1.0], "one for each"), ([3.1] * 4, "bears"), ([np.nan] * 4, "bears")):
         with pytest.raises(InputError, match=problem):
             bench.set_gates(np.array(volts))
@@ -444,10 +449,12 @@ def test_madem_train_goes_to_the_bench_and_on_after_a_stop(served, tmp_path):
     bench = run.study.description
     assert isinstance(bench, Bench)
     assert bench.ledger.totals().pulses == entries[-1]["pulses"]
-    assert (
-        bench.ledger.last(bench.ledger.run()).sequence
-        == Ledger(served.state).last(bench.ledger.run()).sequence
+    ours, theirs = (
+        ledger.last(bench.ledger.run()) for ledger in (bench.ledger, Ledger(served.state))
     )
+    assert ours is not None
+    assert theirs is not None
+    assert ours.sequence == theirs.sequence
     assert run.finish()["test"] > 0.9  # chance is a half
     for changed, problem in (("count = 3", "is as it is"), ("rows = 9", "is as it is")):
         config.write_text(TRAIN.format(url=f'{served.url}"\n{changed}\n#"'))
