@@ -9,7 +9,7 @@ Each section prints a Markdown table; a cell is the median over chips (lowest to
   braille     the same, the nine names at flip 0.2: % exact
   noise       neurons' noise at every sweep, MNIST 784-256-256-10, ideal chip: % right by rule
   mnist       MNIST 784-128-10 by open-loop pulses on tiled chips: % right
-  alignment   cosine to the chip's exact gradient, with and without calibrated gains
+  alignment   cosine to the chip's exact gradient, before and after training
   wires       the nine names on chips with resistive wires
 
 `noise` and `mnist` take their digits from `--data`, a folder with MNIST's t10k files: the first
@@ -26,18 +26,29 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Key
 
-from madem.chips import AbstractChip, Mapping, SimulatedChip, WireDescription, load_chip
+from madem import training
+from madem.chips import (
+    AbstractChip,
+    Mapping,
+    SimulatedChip,
+    Weights,
+    WireDescription,
+    fabricate,
+    load_chip,
+)
+from madem.data import Batch
 from madem.learning import (
+    AbstractRule,
     AccumulateAndProgram,
     Centred,
     ManyPoint,
     ModelBackprop,
     OneSided,
     OpenLoop,
-    calibrate_gains,
 )
-from madem.networks import LayeredHopfield, SquaredError
+from madem.networks import AbstractLoss, AbstractNetwork, LayeredHopfield, SquaredError
 from madem.relaxation import Sweeps
 from madem.studies.alignment import alignment, exact_gradient, over_batches
 from madem.studies.braille import BrailleStudy
@@ -47,7 +58,7 @@ from madem.studies.compare_config import AXES, CompareConfig, enlarged
 from madem.studies.compare_methods import METHODS
 from madem.studies.methods import OnChip
 from madem.studies.recall import TEST_FLIPS, measure_recall
-from madem.studies.tasks import make_task
+from madem.studies.tasks import AbstractTask, TaskBatches, make_task
 
 Row = list[str]
 TAOX = load_chip("taox-64")
@@ -60,12 +71,6 @@ LEVELS = {
     "asymmetry": (10,),
 }
 """Severities on each axis, all else as in the preset `taox-64`."""
-PHASES = {
-    "free": Sweeps(40, 1e-3, average=30),
-    "nudged": Sweeps(36, 1e-3, average=30),
-    "loss": SquaredError(),
-}
-"""Long phases, averaged, for the measurement of alignment."""
 
 
 def words(options: argparse.Namespace) -> Iterator[Row]:
@@ -91,13 +96,11 @@ def words(options: argparse.Namespace) -> Iterator[Row]:
 
 def _one_run(study: BrailleStudy) -> list[float]:
     """Points below the limit at each flip, and pulses and readings in all."""
-    state, first = study.begin()
-    pulses, reads = first["pulses"], first["reads"]
+    state, counts = study.begin()
     for progress in study.train(state):
         state = progress.state
-        pulses += progress.entry["pulses"]
-        reads += progress.entry["reads"]
-    return [*_gaps(study, state.chip), pulses, reads]
+        counts += progress.counts
+    return [*_gaps(study, state.chip), counts.pulses, counts.reads]
 
 
 def _gaps(study: BrailleStudy, chip: AbstractChip) -> list[float]:
@@ -228,7 +231,11 @@ def wires(options: argparse.Namespace) -> Iterator[Row]:
         for seed in range(options.seeds):
             study = BrailleStudy(BrailleConfig(seed=seed, steps=options.steps), chip)
             state, _ = study.begin()
-            cosines += _cosines(study, state, {"centred 0.1": Centred(0.1, **PHASES)}, False)
+            rules = {name: _followers(SquaredError())[name] for name in ("centred 0.1",)}
+            exact, (centred,) = _gradients(
+                study.network, state.chip, SquaredError(), study.batches, rules, 32
+            )
+            cosines.append(_cosine(centred, exact))
             gaps["on"].append(_one_run(study)[TEST_FLIPS.index(0.2)])
             made = study.fabricate()
             elsewhere = written(study.network, made, study.batches, options.steps, study.test_key)
@@ -238,55 +245,94 @@ def wires(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def alignments(options: argparse.Namespace) -> Iterator[Row]:
-    """Cosine of the mean of 32 batches' gradients, the nine names on `taox-64`."""
-    rules = {
-        "centred 0.1": Centred(0.1, **PHASES),
-        "centred 0.3": Centred(0.3, **PHASES),
-        "backpropagation through the model": ModelBackprop(
-            free=PHASES["free"], loss=PHASES["loss"]
-        ),
+    """Cosine of the mean over 1,024 samples to the exact gradient's, before and after training.
+
+    Clipped: no sample's gradient, estimated or exact, is longer than the median one.
+    """
+    averages = {"plain": lambda gradients: gradients, "clipped": _clipped}
+    rules = _followers(SquaredError())
+    yield ["task", "steps", "mean", *rules, "exact, half of the samples to the other"]
+    for name in ("braille", "digits"):
+        task = make_task(name)
+        loss, singly = task.settings.loss, dataclasses.replace(task.batches, size=1)
+        for steps in (0, options.steps):
+            found = {label: [] for label in averages}
+            for seed in range(options.seeds):
+                chip, held = _taught(task, steps, options.steps, jax.random.key(seed))
+                exact, estimates = _gradients(
+                    task.network, chip, loss, singly, _followers(loss), 1024, held
+                )
+                for label, clip in averages.items():
+                    true, *others = (clip(each) for each in (exact, *estimates))
+                    pairs = [(other, true) for other in others] + [(true[::2], true[1::2])]
+                    found[label].append([_cosine(*pair) for pair in pairs])
+            for label, cosines in found.items():
+                cells = [_cell(column, 2) for column in zip(*cosines, strict=True)]
+                yield [name, str(steps), label, *cells]
+
+
+def _followers(loss: AbstractLoss) -> dict[str, AbstractRule]:
+    """Rules whose gradient is compared with the exact one, in long phases, averaged."""
+    free, nudged = Sweeps(40, 1e-3, average=30), Sweeps(36, 1e-3, average=30)
+    return {
+        "centred 0.1": Centred(0.1, free=free, nudged=nudged, loss=loss),
+        "centred 0.3": Centred(0.3, free=free, nudged=nudged, loss=loss),
+        "backpropagation through the model": ModelBackprop(free=free, loss=loss),
     }
-    yield ["steps of training", "gains", *rules]
-    for steps in (0, 500):
-        cosines = {gains: [] for gains in ("as made", "calibrated")}
-        for seed in range(options.seeds):
-            study = BrailleStudy(BrailleConfig(seed=seed, steps=500), TAOX)
-            state, _ = study.begin()
-            for progress in study.train(state) if steps else ():
-                state = progress.state
-            for gains, found in cosines.items():
-                found.append(_cosines(study, state, rules, gains == "calibrated"))
-        for gains, found in cosines.items():
-            yield [str(steps), gains, *(_cell(column, 2) for column in zip(*found, strict=True))]
 
 
-def _cosines(study: BrailleStudy, state, rules, calibrated: bool) -> list[float]:
-    network, chip = study.network, state.chip
-    assert isinstance(chip, SimulatedChip)
-    siemens = network.mapping.siemens(chip)
-    weights = state.memory.weights() / siemens
-    sensed = calibrate_gains(chip, study.test_key) if calibrated else chip
-    exact_of = _with_gains_of_one(chip) if calibrated else chip
+def _taught(
+    task: AbstractTask, steps: int, planned: int, key: Key[Array, ""]
+) -> tuple[SimulatedChip, Weights]:
+    """A chip after `steps` of those `planned`, and the weights last read of it."""
+    chip_key, start_key, train_key = jax.random.split(key, 3)
+    description = enlarged(TAOX, task.network)
+    madem = METHODS["madem"](task.settings, planned, description)
+    assert isinstance(madem, OnChip)
+    learner = training.Learner(task.network, madem.rule, madem.optimiser, madem.programmer)
+    state, _ = training.begin(learner, fabricate(description, chip_key), madem.spread, start_key)
+    state, _ = training.train(
+        learner, state, task.batches, jnp.int32(steps), train_key, most=planned
+    )
+    assert isinstance(state.chip, SimulatedChip)
+    siemens = task.network.mapping.siemens(state.chip)
+    held = learner.programmer.known(state.chip, state.memory).held
+    return state.chip, training.scaled(held, 1 / siemens)
 
-    def measure(batch, key):
-        exact = exact_gradient(network, exact_of, SquaredError(), batch.inputs, batch.targets)
+
+@eqx.filter_jit
+def _gradients(
+    network: AbstractNetwork,
+    chip: SimulatedChip,
+    loss: AbstractLoss,
+    batches: TaskBatches,
+    rules: dict[str, AbstractRule],
+    count: int,
+    weights: Weights | None = None,
+) -> tuple[Array, list[Array]]:
+    """The exact gradient and each rule's, of `count` batches; `weights` are for the model's."""
+
+    def measure(batch: Batch, key: Key[Array, ""]) -> tuple[Array, list[Array]]:
+        exact = exact_gradient(network, chip, loss, batch.inputs, batch.targets)
         estimates = [
-            rule(network, sensed, batch.inputs, batch.targets, key, weights=weights).gradient
+            rule(network, chip, batch.inputs, batch.targets, key, weights=weights).gradient
             for rule in rules.values()
         ]
         return exact.gradient, estimates
 
-    exact, estimates = over_batches(measure, study.batches, 32, jax.random.key(1))
-    return [float(alignment(e.mean(0), exact.mean(0)).cosine) for e in estimates]
+    return over_batches(measure, batches, count, jax.random.key(1))
 
 
-def _with_gains_of_one(chip: SimulatedChip) -> SimulatedChip:
-    """What calibration aims at; offsets stay."""
-    return eqx.tree_at(
-        lambda c: (c.bit_lines.gain, c.word_lines.gain),
-        chip,
-        (jnp.ones_like(chip.bit_lines.gain), jnp.ones_like(chip.word_lines.gain)),
-    )
+def _clipped(gradients: Array) -> Array:
+    """Gradients, one a row, none longer than their median."""
+    norms = jnp.linalg.norm(gradients.reshape(len(gradients), -1), axis=1)
+    factors = jnp.minimum(1.0, jnp.median(norms) / norms)
+    return gradients * jnp.expand_dims(factors, tuple(range(1, gradients.ndim)))
+
+
+def _cosine(estimates: Array, exact: Array) -> float:
+    """Between the means over the first axis."""
+    return float(alignment(estimates.mean(0), exact.mean(0)).cosine)
 
 
 def _cell(values: Sequence[float], digits: int) -> str:

@@ -8,6 +8,8 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+# Most of the tests' time is compilation; the command line's own tests compile as users do.
+jax.config.update("jax_disable_most_optimizations", True)
 
 hypothesis.settings.register_profile("madem", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("madem")

@@ -22,6 +22,7 @@ from chips_for_tests import QUIET, alter
 from madem._checks import InputError
 from madem.chips import chip_text, fabricate, parse_chip
 from madem.chips.hardware import (
+    Bench,
     DeadColumn,
     Guards,
     Instrument,
@@ -30,8 +31,17 @@ from madem.chips.hardware import (
     connect,
     load_faults,
     on_bench,
+    open_chip,
+    source_text,
 )
-from madem.chips.hardware.protocol import Request, encode_request
+from madem.chips.hardware.protocol import (
+    Request,
+    encode_refusal,
+    encode_reply,
+    encode_request,
+    receive_reply,
+    receive_request,
+)
 from madem.chips.hardware.server import answer
 from madem.chips.ledger import Ledger, Train
 from madem.costs import training_events
@@ -39,11 +49,30 @@ from madem.studies.braille_config import BrailleConfig
 from madem.studies.braille_cost import job_of_run
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import account, default_prices
+from madem.studies.train_run import TrainRun
 from processes_for_tests import Runner
 
 KEY = jax.random.key(1)
-TEXT = chip_text("ideal").replace("count = 4", "count = 2")
-CONFIG = BrailleConfig(words=("ada", "bob"), hidden=(8,), steps=30, batch=8, samples=50)
+TEXT = chip_text("ideal").replace("count = 4", "count = 2").replace("= 64", "= 24")
+DEVICES = (2, 24, 24, 2)
+TRAIN = """
+[data]
+kind = "braille"
+words = ["ada", "bob"]
+samples = 100
+[chip]
+name = "{url}"
+[network]
+kind = "hopfield"
+hidden = [8]
+[update]
+kind = "accumulate"
+[training]
+steps = 40
+batch = 8
+checkpoint_every = 20
+evaluate_every = 40
+"""
 SMALL = alter(QUIET, array={"count": 2, "rows": 4, "columns": 3})
 
 
@@ -79,17 +108,16 @@ class Served:
     def agrees_with(self, path):
         """Whether a driver's ledger and this one tell of the same pulses, cell by cell."""
         ours, theirs = Ledger(self.state), Ledger(path)
-        shape = (2, 64, 64, 2)
         assert theirs.unsettled(theirs.run()) == []
-        assert ours.pulses(shape).sum() > 100
-        np.testing.assert_array_equal(ours.pulses(shape), theirs.pulses(shape))
+        assert ours.pulses(DEVICES).sum() > 100
+        np.testing.assert_array_equal(ours.pulses(DEVICES), theirs.pulses(DEVICES))
         # Ideal devices make exact steps: what they stand at is the sum of their pulses.
         with np.load(io.BytesIO(ours.note("chip") or b"")) as left:
             conductance = left["conductance"]
         description = parse_chip(TEXT)
         expected = fabricate(description, jax.random.split(jax.random.key(0))[0])
         for train in theirs.applied():
-            counts = np.zeros(shape, np.int32)
+            counts = np.zeros(DEVICES, np.int32)
             counts.reshape(-1)[train.cells] = train.counts
             expected = expected.program(jnp.asarray(counts), KEY)
         np.testing.assert_allclose(conductance, expected.conductance, rtol=1e-4, atol=1e-9)
@@ -104,7 +132,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture
 def bench(served):
-    bench = connect(served.url, patience=2.0)
+    bench = connect(served.url)
     yield bench
     bench.close()
 
@@ -113,7 +141,7 @@ def test_products_and_readings_are_those_of_the_simulated_chip(bench):
     chip = fabricate(parse_chip(TEXT), jax.random.split(jax.random.key(0))[0])
     far = on_bench(bench)
     cells = jax.random.bernoulli(KEY, 0.3, chip.limits.devices)
-    voltages = jax.random.uniform(KEY, (2, 5, 64), minval=-0.2, maxval=0.2)
+    voltages = jax.random.uniform(KEY, (2, 5, 24), minval=-0.2, maxval=0.2)
     counts = jnp.where(cells, 3, 0)
 
     @jax.jit
@@ -216,8 +244,44 @@ VALID = [
     encode_request(Request("forward", (0, 1, 1, 3), np.full(4, 0.1))),
     encode_request(Request("read", (), np.array([1, 2]))),
     b"*IDN?\n",
-    b"LAST? r\n",
+    encode_request(Request("last", ("r",))),
+    encode_request(Request("gate", (), np.ones(2))),
 ]
+REPLIES = [("identify", "madem,ideal,0,2"), ("last", "17"), ("read", np.float32([1e-6, 2e-6]))]
+
+
+def receiving(message):
+    stream = io.BytesIO(message)
+
+    def receive(count):
+        got = stream.read(count)
+        if len(got) < count:
+            raise LinkError("over")
+        return got
+
+    return receive
+
+
+def flipped(message):
+    """A message with each of its bits flipped in turn."""
+    for place in range(8 * len(message)):
+        wrong = bytearray(message)
+        wrong[place // 8] ^= 1 << place % 8
+        yield bytes(wrong)
+
+
+def test_no_flipped_bit_makes_another_message():
+    for message in VALID:
+        meant = repr(receive_request(receiving(message)))
+        for wrong in flipped(message):
+            with contextlib.suppress(LinkError, InputError):
+                assert repr(receive_request(receiving(wrong))) == meant
+    for name, reply in REPLIES:
+        for wrong in flipped(encode_reply(reply)):
+            with pytest.raises(LinkError):
+                receive_reply(receiving(wrong), name)
+    with pytest.raises(RefusedError, match="too hot"):
+        receive_reply(receiving(encode_refusal("too hot")), "read")
 
 
 @functools.cache
@@ -237,14 +301,7 @@ def test_no_mangled_message_moves_a_conductance(message, at, cut, inserted):
     mangled = message[:at] + inserted + message[at + cut :]
     if mangled.startswith(VALID[0]):
         mangled = mangled[1:]
-    stream = io.BytesIO(mangled)
-
-    def receive(count):
-        got = stream.read(count)
-        if len(got) < count:
-            raise LinkError("over")
-        return got
-
+    receive = receiving(mangled)
     with contextlib.suppress(LinkError, InputError):
         while True:
             answer(instrument, receive)
@@ -268,7 +325,7 @@ def test_a_server_survives_garbage_and_hangs_up_on_it(served, bench):
 
 def test_another_chip_stops_before_the_first_pulse(served):
     with pytest.raises(InputError, match="expected madem,other"):
-        connect(served.url, identity="madem,other,1,1", patience=0.0)
+        connect(served.url, identity="madem,other,1,2", patience=0.0)
     with pytest.raises(LinkError, match="no answer"):
         connect("tcp://127.0.0.1:1", timeout=0.5, patience=0.0)
     for url in ("tcp://nowhere", "tcp://host:port", "gpib:3", "process:"):
@@ -302,9 +359,11 @@ def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
         server.kill()
 
 
-def test_a_program_of_forty_lines_is_a_chip():
-    driver = Path(__file__).parents[1] / "examples" / "driver.py"
-    bench = connect(f"process:{sys.executable} {driver}", patience=0.0)
+DRIVER = f"process:{sys.executable} {Path(__file__).parents[1] / 'examples' / 'driver.py'}"
+
+
+def test_a_program_of_seventy_lines_is_a_chip():
+    bench = connect(DRIVER, patience=0.0)
     counts = np.zeros(bench.limits.devices, np.int32)
     counts[1, 2, 3, 0], counts[1, 2, 3, 1] = 5, -2
     assert bench.program(counts) == 1
@@ -321,6 +380,49 @@ def test_a_program_of_forty_lines_is_a_chip():
     bench.close()
 
 
+def test_visa_leads_to_the_same_chip(served, bench):
+    pytest.importorskip("pyvisa_py")
+    visa = connect(f"visa:TCPIP::127.0.0.1::{served.port}::SOCKET")
+    assert visa.identity == bench.identity
+    assert (visa.self_test(), visa.temperature()) == ("0", 300.0)
+    counts = np.zeros(DEVICES, np.int32)
+    counts[1, 2, 3, 0] = 4
+    before = bench.read(counts != 0)[1, 2, 3, 0]
+    visa.program(counts)
+    for device in (visa, bench):
+        assert device.read(counts != 0)[1, 2, 3, 0] == pytest.approx(before + 40e-9, abs=1e-10)
+    voltages = np.full((1, 300, 24), 0.1, np.float32)  # more than one packet
+    np.testing.assert_array_equal(visa.forward(1, voltages, 24), bench.forward(1, voltages, 24))
+    visa.close()
+
+
+def test_gates_are_set_within_their_limits_and_again_after_a_restart():
+    text = source_text(DRIVER)
+    bench = open_chip(text + 'gate = "2.25 V"\n')
+    for volts, problem in (([1.0], "one for each"), ([3.1] * 4, "bears"), ([np.nan] * 4, "bears")):
+        with pytest.raises(InputError, match=problem):
+            bench.set_gates(np.array(volts))
+    bench.set_gates(np.array([3.0, 1.5, 1.5, 1.5]))
+    bench._link._process.kill()
+    counts = np.zeros(bench.limits.devices, np.int32)
+    counts[:2, 5, 5] = 5, -5
+    bench.program(counts)
+    # Half the gate voltage, half the conductance: there no SET pulse leads on.
+    np.testing.assert_allclose(
+        bench.read(counts != 0)[:2, 5, 5], [[80e-6, 70e-6], [75e-6, 70e-6]], rtol=1e-6
+    )
+    bench.close()
+    with pytest.raises(InputError, match=r"hardware\.gate"):
+        open_chip(text + 'gate = "2.25 A"\n')
+
+
+def test_a_chip_without_gates_refuses_to_set_them(bench):
+    with pytest.raises(InputError, match="no gates"):
+        bench.set_gates(np.ones(2))
+    with pytest.raises(RefusedError, match="no gates"):
+        bench._link.ask(Request("gate", (), np.ones(2)))
+
+
 def test_faults_are_read_from_text():
     faults = load_faults('drop = "1 %", dead_column = {array = 1, column = 2, after = 3}')
     assert faults.drop == pytest.approx(0.01)
@@ -329,15 +431,40 @@ def test_faults_are_read_from_text():
         load_faults('dorp = "1 %"')
 
 
-def test_a_run_on_the_bench_learns_and_keeps_its_books(served, tmp_path):
-    text = f'[hardware]\nurl = "{served.url}"\nidentity = "{connect(served.url).identity}"\n'
-    run = BrailleRun.create(tmp_path / "run", CONFIG, text)
+def test_madem_train_goes_to_the_bench_and_on_after_a_stop(served, tmp_path):
+    config = tmp_path / "words.toml"
+    config.write_text(TRAIN.format(url=served.url))
+    stopped = TrainRun.create(tmp_path / "run", config)
+    stretches = stopped.train()
+    next(stretches)
+    stretches.close()
+    run = TrainRun.open(stopped.folder.path)
     entries = list(run.train())
-    assert entries[-1]["step"] == CONFIG.steps
+    assert [entry["step"] for entry in entries] == [40]
+    bench = run.study.description
+    assert isinstance(bench, Bench)
+    assert bench.ledger.totals().pulses == entries[-1]["pulses"]
+    assert (
+        bench.ledger.last(bench.ledger.run()).sequence
+        == Ledger(served.state).last(bench.ledger.run()).sequence
+    )
+    assert run.finish()["test"] > 0.9  # chance is a half
+    for changed, problem in (("count = 3", "is as it is"), ("rows = 9", "is as it is")):
+        config.write_text(TRAIN.format(url=f'{served.url}"\n{changed}\n#"'))
+        with pytest.raises(InputError, match=problem):
+            TrainRun.create(tmp_path / "other", config)
+
+
+def test_the_account_of_a_run_on_the_bench_is_what_went_over_the_wire(served, tmp_path):
+    text = f'[hardware]\nurl = "{served.url}"\nidentity = "{connect(served.url).identity}"\n'
+    config = BrailleConfig(words=("ada", "bob"), hidden=(8,), steps=30, batch=8, samples=50)
+    run = BrailleRun.create(tmp_path / "run", config, text)
+    entries = list(run.train())
+    assert entries[-1]["step"] == config.steps
+    assert isinstance(run.study.description, Bench)
     ledger = run.study.description.ledger
     assert ledger.totals().pulses == entries[-1]["pulses"]
-    # What the account reckons with is what went over the wire, product by product.
-    job = job_of_run(run)
+    job = job_of_run(run)  # its devices are read for it
     assert training_events(job.plan, job.counts).array_reads == ledger.totals().products
     assert job.counts.reads == ledger.totals().readings > entries[-1]["reads"]
     assert (job.counts.sets, job.counts.resets) == ledger.totals()[1:3]

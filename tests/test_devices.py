@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madem.devices import FaultyDevice, IdealDevice, SoftBoundsDevice, TaOxDevice, measured_steps
+from madem.devices import (
+    FaultyDevice,
+    IdealDevice,
+    SoftBoundsDevice,
+    TabulatedDevice,
+    TaOxDevice,
+    measured_steps,
+    steps_text,
+)
 from statistical import assert_rate
 
 G_MIN, G_MAX = 2e-6, 150e-6
@@ -23,6 +31,17 @@ SOFT = SoftBoundsDevice(
     g_max_spread=0.2,
     cycle_spread=0.4,
 )
+# Two devices, one of which steps twice as far; steps shrink towards the bounds, and spread evenly.
+_LEFT = np.linspace(1, 0, 5)[:, None] * np.linspace(0.5, 1.5, 3)
+TABULATED = TabulatedDevice(
+    G_MIN,
+    G_MAX,
+    steps_text(
+        np.array([[20e-6, 40e-6]]).T[..., None, None] * np.stack([_LEFT, -_LEFT[::-1, ::-1]]),
+        G_MIN,
+        G_MAX,
+    ),
+)
 FAULTS = {
     "stuck_on": 0.1,
     "stuck_off": 0.2,
@@ -34,8 +53,10 @@ MODELS = {
     "ideal": IDEAL,
     "taox": TAOX,
     "soft bounds": SOFT,
+    "tabulated": TABULATED,
     "faulty ideal": FaultyDevice(IDEAL, **FAULTS),
     "faulty taox": FaultyDevice(TAOX, **FAULTS),
+    "faulty tabulated": FaultyDevice(TABULATED, **FAULTS),
     "faulty soft bounds": FaultyDevice(SOFT, **FAULTS),
 }
 SHAPE = (40, 50)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.stats
 
 from chips_for_tests import alter
 from madem._checks import InputError
@@ -66,9 +67,8 @@ def on_many(method, description, chips=CHIPS):
 
 
 def test_learning_on_mismatched_chips_beats_what_was_learned_elsewhere():
-    # On seven of eight chips at least, which equal methods would do once in 28 runs.
     here, elsewhere = (on_many(method, MISMATCHED, 8) for method in (ON_CHIP, EX_SITU))
-    assert (here < elsewhere).sum() >= 7
+    assert scipy.stats.wilcoxon(here, elsewhere, alternative="less").pvalue < 0.05
 
 
 def test_an_ideal_chip_holds_what_was_learned_elsewhere():

@@ -20,7 +20,8 @@ def blocks(language, page=README):
 
 
 @pytest.mark.parametrize(
-    ("example", "printed"), list(zip(blocks("python"), ["(4, 64, 64)", "True"], strict=True))
+    ("example", "printed"),
+    list(zip(blocks("python"), ["(4, 64, 64)", "True", "True"], strict=True)),
 )
 def test_the_python_examples_run(example, printed, capsys):
     exec(compile(example, "README.md", "exec"), {})

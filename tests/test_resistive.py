@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chips_for_tests import QUIET, with_weights
+from chips_for_tests import QUIET, alter, with_weights
 from madem import training
 from madem._checks import InputError
 from madem.chips import Mapping, exact_chip, fabricate
@@ -258,6 +258,17 @@ def test_the_activity_difference_is_the_gradient(network):
         assert float(found.cosine) >= 0.99
         assert float(found.norm_ratio) == pytest.approx(1.0, abs=0.03)
         assert (jnp.where(pairs, 0.0, estimate) == 0).all()
+
+
+def test_sums_of_conductances_fit_converters_that_are_made_for_differences():
+    network = ResistiveNetwork(sizes=(30, 60, 3), mapping=Mapping(1.0), gains=(1.0, 1.0))
+    six_devices = alter(QUIET, read={"range": 180e-6})
+    matrices = [jnp.full(shape, 0.2) for shape in network.matrices]
+    chip = fabricate(six_devices, KEY)
+    weights = network.on_arrays(matrices, chip.limits)
+    chip = with_weights(chip, network.mapping.siemens(chip) * weights)
+    totals = network.drive(chip, jnp.zeros((1, 30)), KEY)[0, 60:]
+    np.testing.assert_allclose(totals, [0.2 * (62 + 3)] * 60 + [0.2 * 62] * 3, rtol=1e-4)
 
 
 def test_acceleration_ends_in_the_same_place():

@@ -86,6 +86,15 @@ def parse(value: Any, unit: str, where: str) -> float:
     return number * scale
 
 
+def text(value: float, unit: str) -> str:
+    """Write a value in SI units as `parse` reads it, with 7 digits: 1.5e-4 → `150 uS`."""
+    if unit == "fraction":
+        return f"{100 * value:.7g} %"
+    fitting = [symbol for symbol, size in _PREFIXES.items() if size <= abs(value) and symbol != "µ"]
+    prefix = max(fitting, key=_PREFIXES.__getitem__, default="")
+    return f"{value / _PREFIXES[prefix]:.7g} {prefix}{_SYMBOLS[unit]}"
+
+
 def example(unit: str) -> str:
     """A quantity in `unit`, as one would write it in TOML."""
     return _EXAMPLES[unit]

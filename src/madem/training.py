@@ -15,6 +15,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from madem.chips import AbstractChip, Limits, Weights
+from madem.chips.hardware import HardwareChip
 from madem.data import Batch
 from madem.learning import (
     AbstractProgrammer,
@@ -147,6 +148,11 @@ def train(
     shapes = jax.eval_shape(lambda: _step(learner, state, batches, key)[1])
     record = jax.tree.map(lambda leaf: jnp.zeros((most,), leaf.dtype), shapes)
     return jax.lax.fori_loop(0, jnp.minimum(steps, most), one, (state, record))
+
+
+def take_up(state: TrainingState, key: Key[Array, ""]) -> TrainingState:
+    """A state to go on from: a chip on the bench may have been pulsed since, and is read anew."""
+    return reread(state, key) if isinstance(state.chip, HardwareChip) else state
 
 
 @eqx.filter_jit

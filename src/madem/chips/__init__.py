@@ -10,19 +10,19 @@ from madem.chips.description import (
     PRESETS,
     ArrayDescription,
     ChipDescription,
-    DeviceDescription,
     NeuronDescription,
     ReadDescription,
-    SpreadDescription,
     WireDescription,
     chip_text,
     load_chip,
     parse_chip,
 )
+from madem.chips.device_description import DeviceDescription, SpreadDescription
 from madem.chips.exact import AbstractCalculation, ExactChip, exact_chip
 from madem.chips.mapping import Mapping
 from madem.chips.simulated import LineMismatch, SimulatedChip, fabricate
 from madem.chips.tiles import Tiles, lay_out
+from madem.chips.writing import toml_text
 
 __all__ = [
     "PRESETS",
@@ -48,4 +48,5 @@ __all__ = [
     "lay_out",
     "load_chip",
     "parse_chip",
+    "toml_text",
 ]

@@ -7,15 +7,10 @@ from pathlib import Path
 
 from madem._checks import InputError
 from madem.chips._base import Limits
-from madem.chips._toml import choice, devices, quantity, section, whole
+from madem.chips._toml import devices, quantity, section, whole
+from madem.chips.device_description import DeviceDescription
 from madem.circuits import Wires
-from madem.devices import (
-    AbstractDevice,
-    FaultyDevice,
-    IdealDevice,
-    SoftBoundsDevice,
-    TaOxDevice,
-)
+from madem.devices import parse_steps
 
 PRESETS = ("ideal", "taox-64", "reram-open-loop")
 """Names of the chips that come with madem."""
@@ -34,89 +29,6 @@ class ArrayDescription:
     """Word lines of each array."""
     columns: int = whole(2)
     """Bit lines of each array."""
-
-
-@dataclass(frozen=True)
-class SpreadDescription:
-    """How `soft-bounds` devices differ (step, up_down, g_min, g_max), and their pulses (cycle)."""
-
-    step: float = quantity("fraction", 0.0)
-    """Standard deviation over devices of the step's logarithm."""
-    up_down: float = quantity("fraction", 0.0)
-    """Standard deviation over devices of the logarithm of `up_down`."""
-    g_min: float = quantity("fraction", 0.0)
-    """Standard deviation over devices of the lower bound, as a fraction of the range."""
-    g_max: float = quantity("fraction", 0.0)
-    """Standard deviation over devices of the upper bound, as a fraction of the range."""
-    cycle: float = quantity("fraction", 0.0)
-    """Standard deviation of a step from pulse to pulse, as a fraction of that step."""
-
-
-@dataclass(frozen=True)
-class DeviceDescription:
-    """The memristors."""
-
-    model: str = choice("ideal", "taox", "soft-bounds")
-    """Response to pulses: `ideal` (exact steps), `taox` (measured tables) or `soft-bounds` (steps
-    in proportion to what is left to the bound)."""
-    g_min: float = quantity("siemens")
-    """Lower edge of the conductance range, siemens."""
-    g_max: float = quantity("siemens")
-    """Upper edge of the conductance range, siemens."""
-    as_formed: tuple[float, float] = quantity("siemens")
-    """Range over which conductances are spread before any programming, siemens."""
-    step: float | None = quantity("siemens", None)
-    """Change by one pulse, siemens; of `soft-bounds` devices in the middle of the range. Not for
-    `taox`."""
-    up_down: float | None = quantity("fraction", None)
-    """Ratio of the SET to the RESET step in the middle of the range; `soft-bounds` only, 100 % if
-    not given."""
-    spread: SpreadDescription = SpreadDescription()
-    """How devices and pulses differ; `soft-bounds` only."""
-    longest_train: int = whole(1, 1)
-    """Most pulses between two reads: 1 where single steps are coarse and spread."""
-    programming_error: float = quantity("fraction", 0.0)
-    """Standard deviation of where a device settles about where its last pulse left it, as a
-    fraction of the range."""
-    stuck_on: float = quantity("fraction", 0.0)
-    """Share of devices stuck on."""
-    stuck_off: float = quantity("fraction", 0.0)
-    """Share of devices stuck off."""
-    g_stuck_on: tuple[float, float] | None = quantity("siemens", None)
-    """Range of conductance of devices stuck on, siemens; `g_max` if not given."""
-    g_stuck_off: tuple[float, float] | None = quantity("siemens", None)
-    """Range of conductance of devices stuck off, siemens; `g_min` if not given."""
-
-    def build(self) -> AbstractDevice:
-        """Make the device model described."""
-        device = self._healthy()
-        if self.stuck_on + self.stuck_off == 0:
-            return device
-        return FaultyDevice(
-            device,
-            stuck_on=self.stuck_on,
-            stuck_off=self.stuck_off,
-            g_stuck_on=self.g_stuck_on or (self.g_max, self.g_max),
-            g_stuck_off=self.g_stuck_off or (self.g_min, self.g_min),
-        )
-
-    def _healthy(self) -> AbstractDevice:
-        if self.model == "taox":
-            return TaOxDevice(self.g_min, self.g_max)
-        assert self.step is not None  # checked on load
-        if self.model == "ideal":
-            return IdealDevice(self.g_min, self.g_max, self.step)
-        return SoftBoundsDevice(
-            self.g_min,
-            self.g_max,
-            self.step,
-            up_down=1.0 if self.up_down is None else self.up_down,
-            step_spread=self.spread.step,
-            up_down_spread=self.spread.up_down,
-            g_min_spread=self.spread.g_min,
-            g_max_spread=self.spread.g_max,
-            cycle_spread=self.spread.cycle,
-        )
 
 
 @dataclass(frozen=True)
@@ -252,31 +164,7 @@ def _validate(chip: ChipDescription, where: str) -> None:
     device, array = chip.device, chip.array
     shape = (array.count, array.rows, array.columns, 2)
     checks = [
-        (device.g_max > device.g_min, "device.g_max must lie above device.g_min"),
-        (
-            device.model == "taox" or bool(device.step),
-            f'device.step is missing; model "{device.model}" needs the change by one pulse, such '
-            'as "50 nS"',
-        ),
-        (
-            device.model != "taox" or device.step is None,
-            'device.step is not for model "taox", whose steps are measured',
-        ),
-        (
-            device.model == "soft-bounds"
-            or (device.up_down is None and device.spread == SpreadDescription()),
-            'device.up_down and device.spread are for model "soft-bounds" only',
-        ),
-        (device.up_down is None or device.up_down > 0, "device.up_down must be above 0 %"),
-        (
-            device.model != "soft-bounds" or 2 * (device.step or 0) <= device.g_max - device.g_min,
-            "device.step exceeds half the range: from the middle it would pass the bound",
-        ),
-        (device.stuck_on + device.stuck_off <= 1, "more than 100 % of the devices are stuck"),
-        (
-            device.g_min <= device.as_formed[0] and device.as_formed[1] <= device.g_max,
-            "device.as_formed must lie within device.g_min and device.g_max",
-        ),
+        *device.checks(),
         (chip.read.voltage > 0, "read.voltage must be above 0 V"),
         (chip.read.range > 0, "read.range must be above 0 A"),
         (chip.safety.pulse_width > 0, "safety.pulse_width must be above 0 s"),
@@ -293,3 +181,8 @@ def _validate(chip: ChipDescription, where: str) -> None:
     for holds, problem in checks:
         if not holds:
             raise InputError(f"{where}: {problem}")
+    if device.steps:
+        try:
+            parse_steps(device.steps, device.g_min, device.g_max)
+        except InputError as error:
+            raise InputError(f"{where}: device.{error}") from error

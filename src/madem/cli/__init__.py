@@ -40,8 +40,10 @@ COMMANDS = _Commands(
     resume="madem.cli.resume",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
+    report="madem.cli.report",
     cost="madem.cli.cost",
     chip="madem.cli.chip",
+    fit="madem.cli.fit",
     solve="madem.cli.circuits",
     netlist="madem.cli.circuits",
 )

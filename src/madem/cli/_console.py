@@ -1,18 +1,21 @@
 """What the commands share: where they print, and options that mean the same in each."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from madem._checks import MademError
+from madem._checks import InputError, MademError
 
 results = Console()
 messages = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 
 class StoppedError(MademError):
@@ -30,6 +33,13 @@ def progress_bar(estimated_over: float = 30.0) -> Progress:
         console=messages,
         speed_estimate_period=estimated_over,
     )
+
+
+def refuse_to_overwrite(*paths: Path, force: bool) -> None:
+    """Raise `InputError` if one of the files is there, unless that was asked for."""
+    for path in paths:
+        if path.exists() and not force:
+            raise InputError(f"{path} exists and is left as it is; give another --out, or --force")
 
 
 def print_json(value: dict[str, Any]) -> None:

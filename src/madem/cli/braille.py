@@ -16,7 +16,7 @@ from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
 from madem.studies.braille_cost import job_of_run
-from madem.studies.braille_pictures import run_pictures
+from madem.studies.braille_pictures import braille_pictures
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import account, default_prices
 from madem.studies.word_recall import recall_words
@@ -111,7 +111,7 @@ def complete(run: BrailleRun, as_json: bool) -> None:
     try:
         with messages.status("testing, and drawing"), run.study.on_bench():
             scores = run.evaluate()
-            figures = run_pictures(run)
+            figures = braille_pictures(run)
             save_run_figures(figures, run.folder.figures, run.study.description.name)
             job = job_of_run(run)
             summary = run.finish(scores, account(job, default_prices(job)))

@@ -1,10 +1,11 @@
-"""`madem chip`: serve a simulated chip as an instrument, and check one."""
+"""`madem chip`: serve a simulated chip as an instrument, check a chip, and characterise one."""
 
 import functools
 import logging
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import typer
 from rich.logging import RichHandler
 from rich.table import Table
@@ -21,14 +22,16 @@ from madem.chips.hardware import (
 )
 from madem.chips.ledger import Ledger
 from madem.cli._console import Json, messages, print_json, results
+from madem.cli.characterise import characterise
 
 chip = typer.Typer(
     name="chip",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Chips on the bench: serve a simulated one, check a real one.",
+    help="Chips on the bench: serve a simulated one, check or characterise a real one.",
 )
+chip.command()(characterise)
 
 
 @chip.command()
@@ -54,6 +57,8 @@ def serve(
     """
     if not 0 <= latency < 1e5:  # noqa: PLR2004
         raise InputError(f"--latency {latency}: give milliseconds, from 0 up")
+    # Requests come one at a time: to hand each to another thread takes longer than to do it.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     logging.basicConfig(handlers=[RichHandler(console=messages)], format="%(message)s")
     wrong = load_faults(faults) if faults else Faults()
     description = load_chip(chip)
@@ -88,6 +93,7 @@ def check(
         "pulse_width": guards.pulse_width,
         "compliance": guards.compliance,
         "forbidden": len(guards.forbidden),
+        "gate": guards.gate,
         "temperature": bench.temperature(),
         "self_test": bench.self_test(),
     }

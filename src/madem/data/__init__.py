@@ -10,6 +10,7 @@ from madem.data.braille import (
     encode,
     unicode_braille,
 )
+from madem.data.columns import load_columns, numbers
 from madem.data.dataset import Dataset, Split, scaled, split_by_class
 from madem.data.digits import load_digits
 from madem.data.distortions import Burst, Chain, Distortion, Erase, Flip, Noise
@@ -39,10 +40,12 @@ __all__ = [
     "dots_of",
     "encode",
     "label_batches",
+    "load_columns",
     "load_dataset",
     "load_digits",
     "load_idx_folder",
     "load_idx_half",
+    "numbers",
     "one_hot",
     "read_crossbar",
     "read_idx",

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from madem.devices._base import AbstractDevice, PulseResponse
+from madem.devices._steps import draw_train
 
 
 class TaOxDevice(AbstractDevice):
@@ -57,51 +58,10 @@ class TaOxDevice(AbstractDevice):
         key: Key[Array, ""],
     ) -> Float[Array, "*devices"]:
         """Apply the pulses one by one; see `AbstractDevice.pulse`."""
-        steps = jnp.asarray(_relative_steps())
-        longest = jnp.max(jnp.abs(counts), initial=0)
-
-        def one(carry):
-            position, applied = carry
-            quantile = jax.random.uniform(
-                jax.random.fold_in(key, applied), position.shape, position.dtype
-            )
-            step = _draw(steps, traits, counts < 0, position, quantile)
-            moved = jnp.clip(position + step, 0.0, 1.0)
-            return jnp.where(applied < jnp.abs(counts), moved, position), applied + 1
-
         position = (conductance - self.g_min) / self.g_range
-        position, _ = jax.lax.while_loop(
-            lambda carry: carry[1] < longest, one, (position, jnp.zeros_like(longest))
-        )
+        position = draw_train(jnp.asarray(_relative_steps()), traits, position, counts, key)
         # Devices without a pulse keep their bits: no round trip through the scaled window.
         return jnp.where(counts == 0, conductance, self.g_min + self.g_range * position)
-
-
-def _draw(
-    steps: Float[Array, "tables 2 grid quantiles"],
-    table: Int[Array, "*devices"],
-    reset: Array,
-    position: Float[Array, "*devices"],
-    quantile: Float[Array, "*devices"],
-) -> Float[Array, "*devices"]:
-    """Interpolate the quantile function bilinearly at a position in the window and a quantile."""
-    row, along_row = _bracket(position, steps.shape[2])
-    column, along_column = _bracket(quantile, steps.shape[3])
-    direction = reset.astype(table.dtype)
-
-    def corner(dr: int, dc: int):
-        return steps[table, direction, row + dr, column + dc]
-
-    low = corner(0, 0) * (1 - along_column) + corner(0, 1) * along_column
-    high = corner(1, 0) * (1 - along_column) + corner(1, 1) * along_column
-    return low * (1 - along_row) + high * along_row
-
-
-def _bracket(fraction: Array, points: int) -> tuple[Array, Array]:
-    """Lower grid index, and the distance from it in grid units, of `fraction` in [0, 1]."""
-    scaled = fraction * (points - 1)
-    index = jnp.clip(scaled.astype(jnp.int32), 0, points - 2)
-    return index, scaled - index.astype(scaled.dtype)
 
 
 @functools.cache

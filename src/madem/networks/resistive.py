@@ -16,6 +16,9 @@ from madem.networks.losses import AbstractNudge
 
 _OPEN = 1e-6
 """Least conductance of a node, in weights: one that nothing is connected to rests at 0 V."""
+_PROBE = 0.25
+"""Activity at all lines that the sums of conductances are sensed with. Currents of the state are
+differences; these add up to several times as much, and would clip at converters made for those."""
 
 
 class ResistiveNetwork(AbstractNetwork):
@@ -35,8 +38,8 @@ class ResistiveNetwork(AbstractNetwork):
 
     A weight is a conductance over that of weight 1 (`Mapping.siemens`): a pair's first device
     less its second, which is to be positive (`signed`). What a chip computes of it are the
-    currents: `forward` and `transposed` products with the voltages, and with 1 at all lines for
-    the sums of conductances, by which each layer moves to its minimum at once.
+    currents: `forward` and `transposed` products with the voltages, and with one voltage at all
+    lines for the sums of conductances, by which each layer moves to its minimum at once.
     """
 
     sizes: tuple[int, ...] = eqx.field(static=True)
@@ -101,14 +104,18 @@ class ResistiveNetwork(AbstractNetwork):
         """Current into the first layer, and the sum of conductances at each node of all layers."""
         tiles = self.tiles(chip.limits)
         keys = jax.random.split(key, (len(tiles), 2))
-        first = jnp.concatenate([_with_sources(inputs, -inputs), jnp.ones((1, tiles[0].rows))])
+
+        def probe(lines: int) -> Array:
+            return jnp.full((1, lines), _PROBE)
+
+        first = jnp.concatenate([_with_sources(inputs, -inputs), probe(tiles[0].rows)])
         sensed = self.mapping.forward(chip, tiles[0], first, keys[0, 0])
         from_below = [sensed[-1:]] + [
-            self.mapping.forward(chip, tiles[k], jnp.ones((1, tiles[k].rows)), keys[k, 0])
+            self.mapping.forward(chip, tiles[k], probe(tiles[k].rows), keys[k, 0])
             for k in range(1, len(tiles))
         ]
         from_above = [
-            self.mapping.transposed(chip, tiles[k], jnp.ones((1, tiles[k].columns)), keys[k, 1])
+            self.mapping.transposed(chip, tiles[k], probe(tiles[k].columns), keys[k, 1])
             for k in range(1, len(tiles))
         ]
         totals = jnp.concatenate(
@@ -116,7 +123,7 @@ class ResistiveNetwork(AbstractNetwork):
             + from_below[-1:],
             axis=-1,
         )
-        totals = jnp.broadcast_to(totals, (len(inputs), totals.shape[-1]))
+        totals = jnp.broadcast_to(totals / _PROBE, (len(inputs), totals.shape[-1]))
         return jnp.concatenate([sensed[:-1], jnp.maximum(totals, _OPEN)], axis=-1)
 
     @property

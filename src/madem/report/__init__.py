@@ -4,6 +4,7 @@ from madem.report.braille import save_run_figures
 from madem.report.circuits import currents_table, ir_drop_figure
 from madem.report.compare import compare_figure, compare_table
 from madem.report.figures import conductance_figure, recall_figure, relaxation_figure, save_figure
+from madem.report.fit import step_figure, step_table, sweep_figure
 from madem.report.tables import recall_table, words_table
 from madem.report.train import training_table
 
@@ -18,6 +19,9 @@ __all__ = [
     "relaxation_figure",
     "save_figure",
     "save_run_figures",
+    "step_figure",
+    "step_table",
+    "sweep_figure",
     "training_table",
     "words_table",
 ]

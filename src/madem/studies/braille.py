@@ -78,15 +78,12 @@ class BrailleStudy:
 
     def on_bench(self) -> contextlib.AbstractContextManager[None]:
         """Within it, what goes wrong on the bench is raised as what it is."""
-        bench = self.description
-        return failures_of(bench) if isinstance(bench, Bench) else contextlib.nullcontext()
+        return failures_of(self.description)
 
     def take_up(self, state: training.TrainingState) -> training.TrainingState:
-        """A state to go on from: a chip on the bench may have been pulsed since, and is re-read."""
-        if not isinstance(self.description, Bench):
-            return state
+        """A state to go on from; see `madem.training.take_up`."""
         with self.on_bench():
-            return training.reread(state, jax.random.fold_in(self.test_key, 3))
+            return training.take_up(state, jax.random.fold_in(self.test_key, 3))
 
     def begin(self) -> tuple[training.TrainingState, Counts]:
         """Self-test the chip and write the first weights; what that took."""

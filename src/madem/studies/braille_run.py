@@ -8,7 +8,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -16,10 +15,11 @@ import madem
 from madem._checks import InputError
 from madem._files import replacing
 from madem.chips import chip_text
-from madem.chips.hardware import Bench, open_chip
+from madem.chips.hardware import open_chip
 from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
+from madem.studies.pictures import read_all
 from madem.studies.recall import RecallScores, measure_recall
 from madem.studies.run_folder import RunFolder
 from madem.training import TrainingState
@@ -42,7 +42,7 @@ class BrailleRun:
         study = BrailleStudy(config, open_chip(chip))
         folder = RunFolder.create(path, {"study": "braille", "braille": config.table()}, chip)
         run = cls(folder, study)
-        run._keep_ledger()
+        folder.keep_ledger_of(run.study.description)
         started = time.perf_counter()
         state, counts = study.begin()
         header = {
@@ -69,13 +69,8 @@ class BrailleRun:
         config = BrailleConfig.from_table(table["braille"], where)
         chip = folder.chip_path()
         run = cls(folder, BrailleStudy(config, open_chip(chip_text(chip), str(chip))))
-        run._keep_ledger()
+        folder.keep_ledger_of(run.study.description)
         return run
-
-    def _keep_ledger(self) -> None:
-        """What is done to a chip on the bench is written down in the run's folder."""
-        if isinstance(self.study.description, Bench):
-            self.study.description.keep_ledger(self.folder.ledger)
 
     def load(self) -> tuple[dict[str, Any], TrainingState]:
         """State of the last checkpoint, and its header: `step`, and what was counted so far."""
@@ -147,5 +142,4 @@ class BrailleRun:
 
     def read(self, state: TrainingState) -> Float[np.ndarray, "arrays rows columns 2"]:
         """Read every device of a chip, siemens."""
-        cells = jnp.ones(state.chip.limits.devices, bool)
-        return np.asarray(state.chip.read(cells, jax.random.fold_in(self.study.test_key, 1)))
+        return read_all(state.chip, jax.random.fold_in(self.study.test_key, 1))

@@ -1,6 +1,6 @@
 """The folder that a run writes: what it was asked, how it went, where it stands.
 
-config.toml   what was asked, with the format's and madem's version
+config.toml   what was asked, with the format's version and those of madem and what it stands on
 chip.toml     the chip, as described
 metrics.jsonl one JSON object a line: progress of training
 checkpoints/  `last.eqx`: everything needed to go on; of `madem train` also `best.eqx`
@@ -11,9 +11,11 @@ summary.json  the result; there once the run is finished
 
 import io
 import json
+import platform
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +25,13 @@ import tomli_w
 import madem
 from madem._checks import InputError
 from madem._files import WriteError, replacing, write_text
+from madem.chips.hardware import Bench
 
 FORMAT = 1
 """Version of this layout; raised when an older madem could not read it."""
+
+_NUMERICS = ("jax", "jaxlib", "numpy", "equinox", "optax")
+"""Packages whose versions can change a run's numbers."""
 
 Tree = TypeVar("Tree")
 
@@ -54,7 +60,7 @@ class RunFolder:
         except OSError as error:
             raise WriteError(f"cannot make the run folder {path}: {error.strerror}") from error
         write_text(path / "chip.toml", chip)
-        header = {"format": FORMAT, "madem": madem.__version__}
+        header = {"format": FORMAT, "madem": madem.__version__, "versions": _versions()}
         write_text(folder._config, tomli_w.dumps(header | dict(config), multiline_strings=False))
         return folder
 
@@ -96,11 +102,6 @@ class RunFolder:
         return self.path / "checkpoints" / "first.npy"
 
     @property
-    def ledger(self) -> Path:
-        """What was done to a chip on the bench."""
-        return self.path / "ledger.sqlite"
-
-    @property
     def _config(self) -> Path:
         return self.path / "config.toml"
 
@@ -125,6 +126,11 @@ class RunFolder:
     def chip_path(self) -> Path:
         """The chip's description."""
         return self.path / "chip.toml"
+
+    def keep_ledger_of(self, chip: Any) -> None:
+        """Write down what is done to a chip, if it is one on the bench."""
+        if isinstance(chip, Bench):
+            chip.keep_ledger(self.path / "ledger.sqlite")
 
     def save_checkpoint(self, header: Mapping[str, Any], state: Any, name: str = "last") -> None:
         """Put a checkpoint in place of the one of its name. Raises `WriteError`, and keeps that."""
@@ -180,3 +186,9 @@ class RunFolder:
         if not self._summary.exists():
             return None
         return json.loads(self._summary.read_text(encoding="utf-8"))
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {
+        name: metadata.version(name) for name in _NUMERICS
+    }

@@ -1,5 +1,6 @@
 """`madem train` without files: any network, chip, rule and data, as pure functions of a state."""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,7 +12,8 @@ import numpy as np
 
 from madem import training
 from madem._checks import InputError, MademError
-from madem.chips import AbstractChip, ChipDescription, Limits, exact_chip, fabricate
+from madem.chips import AbstractChip, Limits, exact_chip
+from madem.chips.hardware import Bench, failures_of, make_chip
 from madem.costs import Counts
 from madem.learning import AbstractProgrammer, Effort
 from madem.networks import AbstractNetwork, check_fit
@@ -23,6 +25,11 @@ from madem.studies.divergence import where_it_diverged
 from madem.studies.recall import Recall
 from madem.studies.spreading import SpreadBatches, device_mesh, on_each
 from madem.studies.train_config import TrainConfig
+
+_ADVICE = (
+    "the checkpoints before it are kept: start again with a lower optimiser.rate or a smaller "
+    "network.first_weights"
+)
 
 
 class DivergedError(MademError):
@@ -76,12 +83,14 @@ class TrainStudy:
             self.network, rule, config.optimiser.build(self.steps), programmer
         )
         if self.description is not None:
-            _check_chip(self.network, programmer, self.description)
+            _check_chip(self.network, programmer, self.description.limits)
         test = config.evaluation
         with about("evaluation"):
             sweeps = Sweeps(test.limit, test.tolerance, test.average)
         self._recall = Recall(self.network, sweeps, test.repeats)
         self._mesh = device_mesh(settings.devices, settings.batch)
+        if isinstance(self.description, Bench) and self._mesh.size > 1:
+            raise InputError("training.devices: there is one chip on the bench; give 1")
         self._batches = on_each(self._mesh, SpreadBatches(self.data.batches, self._mesh))
         keys = jax.random.split(jax.random.key(settings.seed), 4)
         self._chip_key, self._start_key, self._run_key, self.test_key = keys
@@ -97,6 +106,15 @@ class TrainStudy:
         if self.description is None:
             return eqx.filter_eval_shape(self._fresh_chip).limits
         return self.description.limits
+
+    def on_bench(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, what goes wrong on the bench is raised as what it is."""
+        return failures_of(self.description)
+
+    def take_up(self, state: training.TrainingState) -> training.TrainingState:
+        """A state to go on from; see `madem.training.take_up`."""
+        with self.on_bench():
+            return training.take_up(state, jax.random.fold_in(self.test_key, self.steps + 2))
 
     def begin_traced(self) -> tuple[training.TrainingState, Effort]:
         """The first state, traceable by JAX: its shapes are those of a checkpoint."""
@@ -114,9 +132,10 @@ class TrainStudy:
             ends = (settings.checkpoint_every, settings.evaluate_every)
             steps = min(*(end - done % end for end in ends), self.steps - done)
             before = on_each(self._mesh, state)
-            state, record = training.train(
-                self.learner, before, self._batches, jnp.int32(steps), self._run_key, most=most
-            )
+            with self.on_bench():
+                state, record = training.train(
+                    self.learner, before, self._batches, jnp.int32(steps), self._run_key, most=most
+                )
             self._check_finite(before, state, record, steps)
             entry = {"step": done + steps, **training.summarise(record, steps)}
             if (done + steps) % settings.evaluate_every == 0 or done + steps == self.steps:
@@ -127,7 +146,8 @@ class TrainStudy:
         """Test a chip on what learning never sees."""
         key = jax.random.fold_in(self.test_key, int(state.step))
         chip = jax.device_put(state.chip, jax.local_devices()[0])
-        recalled = self._recall(chip, self.data.test.inputs, key)
+        with self.on_bench():
+            recalled = self._recall(chip, self.data.test.inputs, key)
         right = np.asarray(self.data.right(recalled.output, self.data.test))
         return Score(
             float(right.mean()),
@@ -139,7 +159,7 @@ class TrainStudy:
         if self.description is None:
             weights = [jnp.zeros(shape) for shape in self.network.matrices]
             return exact_chip(weights, self.network.mapping.weight_max)
-        return fabricate(self.description, self._chip_key)
+        return make_chip(self.description, self._chip_key)
 
     def _check_finite(
         self,
@@ -157,14 +177,16 @@ class TrainStudy:
             return
         else:
             last_good = steps - 1
+        if isinstance(self.description, Bench):  # what was pulsed cannot be done over
+            raise DivergedError(
+                f"training diverged in step {int(before.step) + last_good + 1}; {_ADVICE}"
+            )
         state, _ = training.train(
             self.learner, before, self._batches, jnp.int32(last_good), self._run_key, most=steps
         )
         raise DivergedError(
             f"training diverged in step {int(before.step) + last_good + 1}: "
-            f"{where_it_diverged(self.learner, state, self.data.batches, self._run_key)}; the "
-            "checkpoints before it are kept: start again with a lower optimiser.rate or a smaller "
-            "network.first_weights"
+            f"{where_it_diverged(self.learner, state, self.data.batches, self._run_key)}; {_ADVICE}"
         )
 
 
@@ -174,14 +196,12 @@ def _finite(programmer: AbstractProgrammer, state: training.TrainingState):
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(one)) for one in weights]))
 
 
-def _check_chip(
-    network: AbstractNetwork, programmer: AbstractProgrammer, description: ChipDescription
-) -> None:
+def _check_chip(network: AbstractNetwork, programmer: AbstractProgrammer, chip: Limits) -> None:
     """Raise `InputError`, with the number of arrays to ask for, unless a network fits a chip."""
-    limits = programmer.for_weights(description.limits)
+    limits = programmer.for_weights(chip)
     try:
         check_fit(network, limits)
     except InputError as error:
         needed = sum(tiles.count for tiles in network.tiles(limits))
-        arrays = math.ceil(needed * description.limits.arrays / max(limits.arrays, 1))
+        arrays = math.ceil(needed * chip.arrays / max(limits.arrays, 1))
         raise InputError(f"chip: {error}; chip.count = {arrays} makes room") from None

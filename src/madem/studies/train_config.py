@@ -11,6 +11,7 @@ import tomli_w
 
 from madem._checks import InputError
 from madem.chips import PRESETS
+from madem.chips.hardware import is_url
 from madem.studies._settings import (
     ABOVE_0,
     FROM_1,
@@ -103,7 +104,7 @@ def read_config(path: Path, seed: int | None = None) -> tuple[TrainConfig, str]:
     table = _table(text, str(path))
     config = _config(table, Source(str(path), text))
     _locate(table.get("data", {}), "path", path.parent)
-    if config.chip.name not in (EXACT, *PRESETS):
+    if config.chip.name not in (EXACT, *PRESETS) and not is_url(config.chip.name):
         _locate(table["chip"], "name", path.parent)
     if seed is not None:
         table["training"]["seed"] = seed

@@ -5,7 +5,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from madem._checks import InputError
-from madem.chips import PRESETS, ChipDescription, Mapping, chip_text, parse_chip
+from madem.chips import PRESETS, ChipDescription, Mapping
+from madem.chips.hardware import Bench, open_chip, source_text
 from madem.networks import (
     AbstractActivation,
     AbstractNetwork,
@@ -193,7 +194,8 @@ class ChipSettings:
     """What the network is put on."""
 
     name: str = EXACT
-    """`exact` (digital weights), a preset, or the path of a chip's TOML file."""
+    """`exact` (digital weights), a preset, the path of a chip's TOML file, or the URL of a chip on
+    the bench, such as `tcp://localhost:5025`."""
     count: int | None = checked(FROM_1, None)
     """Number of arrays, where it should be another than the chip's file says."""
     rows: int | None = checked(FROM_1, None)
@@ -206,12 +208,15 @@ class ChipSettings:
         if self.name == EXACT:
             return f'name = "{EXACT}"\n'
         try:
-            return chip_text(self.name)
+            return source_text(self.name)
         except InputError as error:
             raise InputError(f'{error}, or "{EXACT}" for digital weights') from error
 
-    def describe(self, text: str) -> ChipDescription | None:
-        """The chip that `text` describes, of the size asked for; none for digital weights."""
+    def describe(self, text: str) -> ChipDescription | Bench | None:
+        """The chip that `text` describes, of the size asked for; none for digital weights.
+
+        One on the bench is connected.
+        """
         size = {
             name: value
             for name in ("count", "rows", "columns")
@@ -224,7 +229,14 @@ class ChipSettings:
                     f"leave out, or take a chip: {', '.join(PRESETS)}"
                 )
             return None
-        description = parse_chip(text, where=self.name)
+        description = open_chip(text, where=self.name)
+        if isinstance(description, Bench):
+            if size:
+                raise InputError(
+                    f"{', '.join(size)} cannot be set for a chip on the bench, which is as it is; "
+                    "leave out"
+                )
+            return description
         return dataclasses.replace(
             description, array=dataclasses.replace(description.array, **size)
         )

@@ -46,10 +46,12 @@ class TrainRun:
         study = TrainStudy(settings, chip)
         if settings.training.tensorboard:
             check_tensorboard()
-        if path.exists():
-            raise InputError(f"{path} exists and is left as it is; give another --out")
+        folder = RunFolder.create(path, {"study": "train", "train": text}, chip)
+        run = cls(folder, study)
+        folder.keep_ledger_of(run.study.description)
         started = time.perf_counter()
-        state, effort = study.begin_traced()
+        with study.on_bench():
+            state, effort = study.begin_traced()
         counts = counts_before(effort)
         header = {
             "step": 0,
@@ -60,9 +62,8 @@ class TrainRun:
             "best_step": 0,
             "counts": counts.table(),
         }
-        folder = RunFolder.create(path, {"study": "train", "train": text}, chip)
         folder.save_checkpoint(header, state)
-        return cls(folder, study)
+        return run
 
     @classmethod
     def open(cls, path: Path) -> "TrainRun":
@@ -73,7 +74,9 @@ class TrainRun:
         if table.get("study") != "train" or not isinstance(table.get("train"), str):
             raise InputError(f"{where}: not a run of madem train")
         chip = folder.chip_path().read_text(encoding="utf-8")
-        return cls(folder, TrainStudy(parse_config(table["train"], where), chip))
+        run = cls(folder, TrainStudy(parse_config(table["train"], where), chip))
+        folder.keep_ledger_of(run.study.description)
+        return run
 
     def load(self, name: str = "last") -> tuple[dict[str, Any], TrainingState]:
         """Header and state of the checkpoint `last` or `best`."""
@@ -99,7 +102,7 @@ class TrainRun:
         if self.study.config.training.tensorboard:
             events = Events(self.folder.path / "tensorboard", header["step"])
         spent, started = header["seconds"], time.perf_counter()
-        for stretch in self.study.train(state):
+        for stretch in self.study.train(self.study.take_up(state)):
             counts += stretch.counts
             entry = stretch.entry | {
                 "pulses": counts.pulses,

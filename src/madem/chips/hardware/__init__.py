@@ -9,7 +9,7 @@ from madem.chips.hardware.chip import HardwareChip, failures_of, on_bench
 from madem.chips.hardware.faults import DeadColumn, Faults, load_faults
 from madem.chips.hardware.guards import Guards
 from madem.chips.hardware.instrument import Instrument
-from madem.chips.hardware.opening import make_chip, open_chip, source_text
+from madem.chips.hardware.opening import is_url, make_chip, open_chip, source_text
 from madem.chips.hardware.protocol import VERSION, LinkError, RefusedError
 from madem.chips.hardware.server import LOOPBACK, Server
 
@@ -28,6 +28,7 @@ __all__ = [
     "Server",
     "connect",
     "failures_of",
+    "is_url",
     "load_faults",
     "make_chip",
     "on_bench",

@@ -78,6 +78,7 @@ class Bench:
         self._link, self._patience = link, patience
         self._lock = threading.RLock()
         self._identity: Identity | None = None
+        self._set: np.ndarray | None = None
         self._identity = self._ask(Request("identify"), lambda reply: Identity.parse(_text(reply)))
         self.guards = Guards.from_json(self._ask(Request("limits"), _text))
         self.ledger = Ledger(":memory:")
@@ -132,6 +133,16 @@ class Bench:
         """Drive bit lines (volt), sense the first `sensed` word lines (ampere)."""
         lines = (self.limits.columns, self.limits.rows)
         return self._product("transposed", first, voltages, sensed, lines)
+
+    def set_gates(self, voltages: Float[np.ndarray, " arrays"]) -> None:
+        """Set the gates of each array's select transistors, volt.
+
+        They are set again when the chip was away.
+        """
+        self.guards.check_gate(voltages)
+        with self._lock:
+            self._ask(_gates(voltages), _as_set(voltages))
+            self._set = voltages
 
     def program(self, counts: Int[np.ndarray, "arrays rows columns 2"]) -> int:
         """Apply pulses, exactly once; the number of trains so far. No pulses are no train.
@@ -214,7 +225,7 @@ class Bench:
             while True:
                 try:
                     if away:
-                        self._expect_the_same()
+                        self._greet_again()
                     return understand(self._link.ask(request))
                 except LinkError:
                     self._link.close()
@@ -224,10 +235,13 @@ class Bench:
                     time.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _expect_the_same(self) -> None:
+    def _greet_again(self) -> None:
+        """Expect the same chip, with its gates set as they were."""
         found = Identity.parse(_text(self._link.ask(Request("identify"))))
         if self._identity not in (None, found):
             raise InputError(f"{self._identity} was away, and now there is {found}")
+        if self._set is not None:
+            _as_set(self._set)(self._link.ask(_gates(self._set)))
 
 
 def connect(
@@ -248,6 +262,18 @@ def _confirming(sequence: int) -> Callable[[Reply], None]:
     def understand(reply: Reply) -> None:
         if reply != str(sequence):
             raise LinkError(f"the chip confirms train {reply!r} instead of {sequence}")
+
+    return understand
+
+
+def _gates(voltages: np.ndarray) -> Request:
+    return Request("gate", (), voltages)
+
+
+def _as_set(voltages: np.ndarray) -> Callable[[Reply], None]:
+    def understand(reply: Reply) -> None:
+        if isinstance(reply, str) or not np.array_equal(reply, np.float32(voltages)):
+            raise LinkError(f"the chip has its gates at {reply} V instead of {voltages} V")
 
     return understand
 

@@ -31,6 +31,8 @@ class Guards:
     """Largest current through a device in a pulse, ampere."""
     forbidden: tuple[tuple[int, int, int, int], ...] = ()
     """Devices that are never pulsed: array, row, column, and which of the pair."""
+    gate: float | None = None
+    """Largest voltage at the gates of select transistors, volt; None if they cannot be set."""
 
     @classmethod
     def of(cls, description: ChipDescription) -> "Guards":
@@ -56,7 +58,9 @@ class Guards:
             limits = table["limits"]
             response = PulseResponse(**_tuples(limits["response"]))
             made = cls(**_tuples(table, limits=Limits(**_tuples(limits, response=response))))
-            numbers = (made.voltage, made.pulse_width, made.compliance, *made.limits.devices)
+            numbers = [made.voltage, made.pulse_width, made.compliance, *made.limits.devices]
+            if made.gate is not None:
+                numbers.append(made.gate)
             if all(math.isfinite(number) and number > 0 for number in numbers):
                 return made
         except (ValueError, TypeError, KeyError) as error:
@@ -83,6 +87,18 @@ class Guards:
         largest = float(np.max(np.abs(voltages), initial=0.0))
         if not largest <= self.voltage * (1 + _ROUNDING):
             raise InputError(f"{largest:g} V at a line; the chip bears {self.voltage:g} V")
+
+    def check_gate(self, voltages: np.ndarray) -> None:
+        """Raise `InputError` unless the gates of each array may be set to these voltages."""
+        if self.gate is None:
+            raise InputError("this chip has no gates that can be set")
+        if voltages.shape != (self.limits.arrays,):
+            raise InputError(
+                f"{voltages.size} gate voltages; give one for each of the {self.limits.arrays} "
+                "arrays"
+            )
+        if not ((voltages >= 0) & (voltages <= self.gate * (1 + _ROUNDING))).all():
+            raise InputError(f"gates at {voltages} V; the chip bears 0 to {self.gate:g} V")
 
     def check_cells(self, cells: np.ndarray) -> None:
         """Raise `InputError` unless `cells` number devices of the chip, each at most once."""

@@ -55,6 +55,7 @@ class Instrument:
             "temperature": lambda _: str(_KELVIN),
             "forward": lambda request: self._product(request, _forward),
             "transposed": lambda request: self._product(request, _transposed),
+            "gate": self._gate,
             "program": self._program,
             "last": lambda request: str(self._last(request.arguments[0])),
             "read": lambda request: self._read(request, SimulatedChip.read),
@@ -86,10 +87,15 @@ class Instrument:
         dead = self._dead_now()
         if dead is not None and product is _transposed and dead.column < voltages.shape[2]:
             voltages = dead.silenced(first, voltages)
-        currents = np.asarray(product(self.chip, first, voltages, self._key(), sensed))
+        currents = np.asarray(product(self.chip, first, voltages, *self._noise(), sensed))
         if dead is not None and product is _forward and dead.column < sensed:
             currents = dead.silenced(first, currents)
         return currents
+
+    def _gate(self, request: Request) -> np.ndarray:
+        """What the guards refuse: no simulated device has a gate."""
+        self.guards.check_gate(_data(request))
+        return _data(request)
 
     def _program(self, request: Request) -> str:
         run, sequence, pulse_width, compliance = request.arguments
@@ -117,7 +123,7 @@ class Instrument:
         if dead is not None:
             moving = counts.copy()
             moving[dead.array, :, dead.column] = 0
-        chip = _programmed(self.chip, jnp.asarray(moving), self._key())
+        chip = _programmed(self.chip, moving, *self._noise())
         with self._ledger.together():
             self._ledger.intend(run, train)
             self._ledger.settle(run, train.sequence, applied=True)
@@ -131,7 +137,7 @@ class Instrument:
         self._ledger.read(devices=len(cells))
         asked = np.zeros(self.guards.limits.devices, bool)
         asked.reshape(-1)[cells] = True
-        sensed = np.array(_readings(self.chip, read, jnp.asarray(asked), self._key()))
+        sensed = np.array(_readings(self.chip, read, asked, *self._noise()))
         dead = self._dead_now()
         if dead is not None:
             sensed[dead.array, :, dead.column] = 0.0
@@ -144,10 +150,10 @@ class Instrument:
     def _dead_now(self) -> DeadColumn | None:
         return self._dead if self._dead and self._trains >= self._dead.after else None
 
-    def _key(self) -> jax.Array:
-        """A key of its own for each operation; after a restart they go on from the last train."""
+    def _noise(self) -> tuple[jax.Array, np.uint32]:
+        """Key and number of the next operation; after a restart they go on from the last train."""
         self._operations += 1
-        return jax.random.fold_in(self._noise_key, self._operations)
+        return self._noise_key, np.uint32(self._operations)
 
     def _remember(self, chip: SimulatedChip) -> None:
         state = io.BytesIO()
@@ -181,21 +187,24 @@ def _data(request: Request) -> np.ndarray:
     return request.data
 
 
-@eqx.filter_jit
-def _forward(chip, first: int, voltages, key, sensed: int):
-    return chip.forward(first, voltages, key, columns=sensed)
+# The key of an operation is folded within what is compiled: by itself that takes as long.
 
 
 @eqx.filter_jit
-def _transposed(chip, first: int, voltages, key, sensed: int):
-    return chip.transposed(first, voltages, key, rows=sensed)
+def _forward(chip, first: int, voltages, key, operation, sensed: int):
+    return chip.forward(first, voltages, jax.random.fold_in(key, operation), columns=sensed)
 
 
 @eqx.filter_jit
-def _programmed(chip, counts, key):
-    return chip.program(counts, key)
+def _transposed(chip, first: int, voltages, key, operation, sensed: int):
+    return chip.transposed(first, voltages, jax.random.fold_in(key, operation), rows=sensed)
 
 
 @eqx.filter_jit
-def _readings(chip, read, cells, key):
-    return read(chip, cells, key)
+def _programmed(chip, counts, key, operation):
+    return chip.program(counts, jax.random.fold_in(key, operation))
+
+
+@eqx.filter_jit
+def _readings(chip, read, cells, key, operation):
+    return read(chip, cells, jax.random.fold_in(key, operation))

@@ -26,6 +26,8 @@ from madem.chips.hardware.protocol import (
 )
 
 _CHUNK = 1 << 20
+_STARTING = 60.0
+"""Wait for the first answer of a program, s: MATLAB takes its time to start."""
 
 
 class AbstractLink(abc.ABC):
@@ -167,12 +169,13 @@ class ProcessLink(AbstractLink):
 
     def ask(self, request: Request) -> Reply:
         """Answer to a request; see `AbstractLink`."""
+        timeout = self._timeout if self._process else max(self._timeout, _STARTING)
         try:
             process = self._process = self._process or self._start()
             assert process.stdin is not None
             process.stdin.write(_to_json(request) + "\n")
             process.stdin.flush()
-            return _from_json(self._lines.get(timeout=self._timeout), request.name)
+            return _from_json(self._lines.get(timeout=timeout), request.name)
         except (OSError, queue.Empty, LinkError) as error:
             self.close()
             raise LinkError(f"no answer from {self._command[0]}: {error!r}") from error

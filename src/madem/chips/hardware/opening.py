@@ -1,17 +1,36 @@
 """Where a chip comes from: a preset, a file, or a URL; and the text that a run keeps of it."""
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tomli_w
 from jaxtyping import Array, Key
 
-from madem._checks import InputError
 from madem.chips._base import AbstractChip
+from madem.chips._toml import quantity, section
 from madem.chips.description import ChipDescription, chip_text, parse_chip
 from madem.chips.hardware.bench import Bench, connect
 from madem.chips.hardware.chip import on_bench
 from madem.chips.simulated import fabricate
+
+
+@dataclass(frozen=True)
+class _Hardware:
+    """Table `hardware` of a chip's text."""
+
+    url: str
+    """Where the chip is."""
+    identity: str
+    """Who it says that it is."""
+    gate: float | None = quantity("volt", None)
+    """Voltage at the gates of its select transistors, volt, if they are to be set."""
+
+
+def is_url(source: str) -> bool:
+    """Whether it leads to a chip on the bench, rather than to a file or a preset."""
+    return source.startswith(("tcp:", "visa:", "process:"))
 
 
 def source_text(source: str | Path) -> str:
@@ -20,7 +39,7 @@ def source_text(source: str | Path) -> str:
     A chip at a URL is asked who it is. Raises `InputError` if there is none.
     """
     text = str(source)
-    if not text.startswith(("tcp:", "visa:", "process:")):
+    if not is_url(text):
         return chip_text(source)
     bench = connect(text, patience=0.0)
     bench.close()
@@ -38,9 +57,11 @@ def open_chip(text: str, where: str = "chip") -> ChipDescription | Bench:
         table = None  # `parse_chip` says what is wrong
     if table is None:
         return parse_chip(text, where)
-    if not (isinstance(table, dict) and sorted(table) == ["identity", "url"]):
-        raise InputError(f"{where}: [hardware] has url and identity, and nothing else")
-    return connect(str(table["url"]), identity=str(table["identity"]))
+    hardware = section(_Hardware, table, where, "hardware.")
+    bench = connect(hardware.url, identity=hardware.identity)
+    if hardware.gate is not None:
+        bench.set_gates(np.full(bench.limits.arrays, hardware.gate))
+    return bench
 
 
 def make_chip(kind: ChipDescription | Bench, key: Key[Array, ""]) -> AbstractChip:

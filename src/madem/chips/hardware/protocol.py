@@ -1,7 +1,8 @@
 """The wire's format: text headers as in SCPI, arrays as blocks of IEEE 488.2.
 
 A request is a header, its arguments, and at most one block; a reply is one line of text or one
-block. `docs/your-chip.md` has the table of operations for whoever writes the other end.
+block; a CRC-32 guards both. `docs/your-chip.md` has the table of operations for whoever writes the
+other end.
 """
 
 import zlib
@@ -12,7 +13,7 @@ import numpy as np
 
 from madem._checks import InputError, MademError
 
-VERSION = "1"
+VERSION = "2"
 """Version of the protocol, the last field of an identity."""
 LONGEST_LINE = 1 << 16
 """Bytes of a line of text: what is longer is refused."""
@@ -52,6 +53,7 @@ OPERATIONS = {
     "temperature": Operation("TEMPERATURE?"),
     "forward": Operation("FORWARD?", (int, int, int, int), _FLOATS, _FLOATS),
     "transposed": Operation("TRANSPOSED?", (int, int, int, int), _FLOATS, _FLOATS),
+    "gate": Operation("GATE?", (), _FLOATS, _FLOATS),
     "program": Operation("PROGRAM?", (str, int, float, float), _WHOLE),
     "last": Operation("LAST?", (str,)),
     "read": Operation("READ?", (), _WHOLE, _FLOATS),
@@ -86,7 +88,7 @@ def encode_request(request: Request) -> bytes:
     parts = [str(argument) for argument in request.arguments]
     head = " ".join([operation.header, ",".join(parts)]).rstrip().encode()
     if operation.sends is None:
-        return head + b"\n"
+        return _line(head) if parts else head + b"\n"
     data = np.zeros(0) if request.data is None else request.data
     start = head + (b"," if parts else b" ")
     return start + _block(start, data.astype(operation.sends).tobytes()) + b"\n"
@@ -98,6 +100,8 @@ def receive_request(receive: Receive) -> Request:
     Raises `InputError` if it is none; then hang up, since where the next begins is unknown.
     """
     start, payload = _receive(receive)
+    if payload is None and b" " in start.strip():
+        start = _checked(start)
     header, _, rest = start.decode("ascii", errors="replace").strip().partition(" ")
     name = _NAMES.get(header.upper())
     if name is None:
@@ -118,7 +122,7 @@ def receive_request(receive: Receive) -> Request:
 def encode_reply(reply: Reply) -> bytes:
     """An answer as it goes over the wire."""
     if isinstance(reply, str):
-        return reply.replace("\n", " ").encode() + b"\n"
+        return _line(reply.replace("\n", " ").encode())
     return _block(b"", reply.tobytes()) + b"\n"
 
 
@@ -134,19 +138,32 @@ def receive_reply(receive: Receive, name: str) -> Reply:
     """
     kind = OPERATIONS[name].answers
     try:
-        text, payload = _receive(receive)
+        start, payload = _receive(receive)
         if payload is not None and kind is not None:
             numbers = _numbers(payload, kind, name)
             assert numbers is not None
             return numbers
-        line = text.decode()
+        line = _checked(start).decode()
     except (InputError, UnicodeDecodeError) as error:
         raise LinkError(f"garbled answer to {name}: {error}") from error
     if line.startswith("ERROR "):
         raise RefusedError(f"the chip refused: {line.removeprefix('ERROR ').strip()}")
     if kind is not None or payload is not None:
         raise LinkError(f"garbled answer to {name}: {line[:40]!r}")
-    return line.rstrip("\n")
+    return line
+
+
+def _line(text: bytes) -> bytes:
+    """A line of text; behind an asterisk the CRC-32 of it, in hexadecimal."""
+    return b"%s*%08X\n" % (text, zlib.crc32(text))
+
+
+def _checked(line: bytes) -> bytes:
+    """The text of such a line."""
+    text, _, checksum = line.strip().rpartition(b"*")
+    if checksum != b"%08X" % zlib.crc32(text):
+        raise InputError("the checksum (CRC-32) of a line is wrong, or missing")
+    return text
 
 
 def _block(start: bytes, data: bytes) -> bytes:

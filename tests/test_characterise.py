@@ -1,0 +1,115 @@
+"""Twins: chips that are measured through their interface, and what their chip files simulate."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from chips_for_tests import SealedChip, alter
+from devices_for_tests import moments
+from madem._checks import InputError
+from madem.chips import fabricate, load_chip, parse_chip, toml_text
+from madem.cli.characterise import characterise as command
+from madem.devices import parse_steps
+from madem.studies.characterise import characterise, characterised_chip
+
+SMALL = {"count": 1, "rows": 12, "columns": 12}
+HIDDEN = {
+    "taox": alter(load_chip("taox-64"), array=SMALL, device={"stuck_on": 0.03, "stuck_off": 0.05}),
+    "soft bounds": alter(load_chip("reram-open-loop"), array=SMALL),
+}
+
+
+@pytest.fixture(scope="module", params=HIDDEN.values(), ids=list(HIDDEN))
+def measured(request):
+    chip = fabricate(request.param, jax.random.key(1))
+    _, found = characterise(SealedChip(chip), jax.random.key(2))
+    text = toml_text(characterised_chip(found, request.param, "twin"))
+    return chip, found, parse_chip(text)
+
+
+def test_a_twin_steps_as_its_chip_does(measured):
+    """From 1,000 pulses a device: mean step within 10 %, spreads within 20 %, or 1 % of the range.
+
+    At every conductance where the fit says what it found, over all devices, against the hidden
+    ones. `benchmarks/twins.py` found the worst of such errors within this for 19 of 20 chips of
+    other seeds, and 13 % beyond it (a spread of cycles) for one.
+    """
+    chip, found, twin = measured
+    device = twin.device.build().device
+    tables = jnp.arange(len(parse_steps(twin.device.steps, device.g_min, device.g_max)))
+    truth = moments(chip.device.device, chip.traits.healthy, found.fit.grid)
+    same = moments(device, tables, found.fit.grid)
+    seen = np.isfinite(found.fit.found.mean)
+    assert seen.sum() >= 24
+    for part, tolerance in enumerate((0.1, 0.2, 0.2)):
+        error = np.abs(same[part] - truth[part])[seen]
+        assert (error < tolerance * np.abs(truth[part][seen]) + 0.01 * device.g_range).all()
+
+
+def test_a_twin_has_the_faults_and_the_noise_of_its_chip(measured):
+    """Stuck devices are counted exactly, but for some that hardly move; sds within 15 %."""
+    chip, found, twin = measured
+    hidden = chip.description
+    stuck = np.asarray(chip.traits.stuck)
+    assert not found.healthy[stuck].any()
+    assert (~found.healthy & ~stuck).mean() < 0.02
+    assert twin.device.stuck_on + twin.device.stuck_off == pytest.approx((~found.healthy).mean())
+    assert twin.read.noise == pytest.approx(hidden.read.noise, rel=0.02)
+    # Devices at a bound of their own do not settle: a little less than described is measured.
+    error = hidden.device.programming_error
+    assert 0.85 * error < twin.device.programming_error < 1.03 * error
+    gains, offsets = (
+        np.concatenate(
+            [np.ravel(getattr(side, name)) for side in (chip.bit_lines, chip.word_lines)]
+        )
+        for name in ("gain", "offset")
+    )
+    assert twin.neurons.gain_spread == pytest.approx(np.sqrt(np.mean((gains - 1) ** 2)), rel=0.15)
+    assert twin.neurons.offset_spread == pytest.approx(np.sqrt(np.mean(offsets**2)), rel=0.15)
+    assert twin.limits.devices == chip.limits.devices
+
+
+def test_an_ideal_chip_has_an_ideal_twin():
+    """No noise, no faults, steps of 0.5 % of the range: none are found, and the steps are."""
+    hidden = alter(load_chip("ideal"), array={"count": 1, "rows": 4, "columns": 4})
+    _, found = characterise(fabricate(hidden, jax.random.key(3)), jax.random.key(4), pulses=300)
+    assert found.healthy.all()
+    assert found.noise < 1e-9
+    step = hidden.device.step
+    assert step is not None
+    inner = found.fit.found.mean[:, 1:-1]
+    seen = np.isfinite(inner)
+    assert seen.any(axis=1).all()
+    np.testing.assert_allclose(
+        inner[seen], (np.array([[step], [-step]]) * np.ones_like(inner))[seen], rtol=0.02
+    )
+    twin = characterised_chip(found, hidden, "twin")
+    assert twin.device.stuck_on == twin.device.stuck_off == 0
+    assert twin.device.g_stuck_on is None
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer()
+    app.command()(command)
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def test_the_command_writes_a_chip_file_and_a_figure(run, tmp_path):
+    kind = tmp_path / "kind.toml"
+    kind.write_text(toml_text(alter(load_chip("ideal"), array=SMALL | {"rows": 4, "columns": 4})))
+    out = tmp_path / "twin.toml"
+    done = run(kind, "--pulses", 300, "--like", "ideal", "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["stuck_on"] == summary["stuck_off"] == 0
+    assert summary["devices"] == 32
+    assert load_chip(out).limits.devices == (1, 4, 4, 2)
+    assert (tmp_path / "twin.png").stat().st_size > 10_000
+    assert isinstance(run(kind, "--pulses", 5).exception, InputError)
+    assert isinstance(run(kind, "--out", "twin.json").exception, InputError)
