@@ -38,13 +38,14 @@ def cost_table(found: dict[str, Any]) -> Table:
     on_chip = found["scenario"] is not None
     table = Table(
         title=f"Cost, {found['scenario'] or 'digital weights'} against {found['against']}",
-        caption="× is the computer's over the chip's; brackets hold 90 % of what the constants' "
-        "ranges allow"
-        if on_chip
-        else "of the same phases, and of backpropagation of the same network, both on the computer",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
+    if on_chip:
+        table.caption = (
+            "× is the computer's over the chip's; brackets hold 90 % of what the constants' "
+            "ranges allow"
+        )
     table.add_column("", no_wrap=True)
     for name in ("energy", "time", *(("× energy", "× time") if on_chip else ())):
         table.add_column(name, justify="right", no_wrap=True)

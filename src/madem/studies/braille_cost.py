@@ -6,14 +6,13 @@ from typing import Any
 import jax
 
 from madem._checks import InputError
-from madem.chips.hardware import Bench, open_chip
-from madem.chips.ledger import Totals
+from madem.chips.hardware import open_chip
 from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.braille_run import BrailleRun
 from madem.studies.counting import counts_ahead
-from madem.studies.job import Job, check_begun, job_on, mean_conductance, planned
+from madem.studies.job import Job, all_counts, check_begun, job_on, mean_conductance, planned
 
 
 def job_of_run(run: BrailleRun) -> Job:
@@ -24,11 +23,9 @@ def job_of_run(run: BrailleRun) -> Job:
     check_begun(counts, where)
     study = run.study
     chip = study.description
-    if isinstance(chip, Bench):
-        counts += _unrecorded(chip.ledger.totals(), counts)
     key = jax.random.fold_in(study.test_key, 1)
     conductance = mean_conductance(chip, study.learner, state, key)
-    return job_on(chip, study.learner, chip.limits, counts, conductance)
+    return job_on(chip, study.learner, chip.limits, all_counts(chip, counts), conductance)
 
 
 def job_of_config(config: BrailleConfig, chip: str) -> Job:
@@ -49,21 +46,3 @@ def config_table(table: dict[str, Any], path: Path) -> BrailleConfig:
             "a configuration of madem train"
         )
     return BrailleConfig.from_table(table["braille"], str(path))
-
-
-def _unrecorded(ledger: Totals, counts: Counts) -> Counts:
-    """What the chip on the bench has had beyond a run's record, one device after another.
-
-    Steps that were repeated after a stop, and readings for figures.
-    """
-    sets = max(ledger.sets - counts.sets, 0)
-    resets = max(ledger.resets - counts.resets, 0)
-    reads = max(ledger.readings - counts.reads, 0)
-    return Counts(
-        sets=sets,
-        resets=resets,
-        set_slots=sets,
-        reset_slots=resets,
-        reads=reads,
-        read_slots=reads,
-    )

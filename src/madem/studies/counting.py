@@ -57,7 +57,11 @@ def counts_of(record: Record, steps: int, learner: Learner, limits: Limits) -> C
 
 def counts_before(effort: Effort) -> Counts:
     """Counts of what comes before the first step, device by device as on a bench."""
-    sets, resets, reads = (int(number) for number in effort)
+    return one_by_one(*(int(number) for number in effort))
+
+
+def one_by_one(sets: int, resets: int, reads: int) -> Counts:
+    """Counts of pulses and readings that each have a slot of their own."""
     return Counts(
         sets=sets,
         resets=resets,

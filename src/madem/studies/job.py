@@ -11,7 +11,7 @@ from madem._checks import InputError
 from madem.chips import ChipDescription, Limits
 from madem.chips.hardware import Bench
 from madem.costs import Arrays, Counts, Plan, plan
-from madem.studies.counting import turns_swept
+from madem.studies.counting import one_by_one, turns_swept
 from madem.training import Learner, TrainingState
 
 Chip = ChipDescription | Bench | None
@@ -73,6 +73,21 @@ def check_begun(counts: Counts, run: str) -> None:
     """Raise `InputError` for a run before its first step."""
     if not counts.vectors:
         raise InputError(f"{run} has made no step yet; resume it, or ask of its config")
+
+
+def all_counts(chip: Chip, recorded: Counts) -> Counts:
+    """What a run recorded, and what the ledger of a chip on the bench knows beyond that.
+
+    Steps that were repeated after a stop, and readings for figures: one device after another.
+    """
+    if not isinstance(chip, Bench):
+        return recorded
+    ledger = chip.ledger.totals()
+    return recorded + one_by_one(
+        sets=max(ledger.sets - recorded.sets, 0),
+        resets=max(ledger.resets - recorded.resets, 0),
+        reads=max(ledger.readings - recorded.reads, 0),
+    )
 
 
 def mean_conductance(

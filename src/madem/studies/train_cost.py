@@ -4,7 +4,7 @@ import jax
 
 from madem.costs import Counts
 from madem.studies.counting import counts_ahead
-from madem.studies.job import Job, job_on, mean_conductance, planned
+from madem.studies.job import Job, all_counts, job_on, mean_conductance, planned
 from madem.studies.train import TrainStudy
 from madem.studies.train_config import TrainConfig
 from madem.training import TrainingState
@@ -13,8 +13,9 @@ from madem.training import TrainingState
 def job_so_far(study: TrainStudy, counts: Counts, state: TrainingState) -> Job:
     """What has been counted, on the chip as it is now."""
     key = jax.random.fold_in(study.test_key, study.steps + 1)  # no step tests with it
-    conductance = mean_conductance(study.description, study.learner, state, key)
-    return job_on(study.description, study.learner, study.limits, counts, conductance)
+    chip, learner = study.description, study.learner
+    conductance = mean_conductance(chip, learner, state, key)
+    return job_on(chip, learner, study.limits, all_counts(chip, counts), conductance)
 
 
 def job_of_config(config: TrainConfig, chip: str) -> Job:
