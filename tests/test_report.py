@@ -271,7 +271,7 @@ def test_a_run_of_train_shows_its_chip_before_and_after(tmp_path):
     assert made.flaws == ()
     assert [section.title for section in made.parts[0].sections] == [
         "What was trained", "Learning", "Conductances before and after", "Pulses",
-        "Relaxation and energy", "Run it again",
+        "Relaxation and energy", "Cost", "Run it again",
     ]  # fmt: skip
     summary = shown.record.summary or {}
     text = check_page(report_html(made)).root.all("main")[0].words()
