@@ -9,8 +9,6 @@ turns in going first. Beside them stands the time of `counts_of`, which sums a s
 """
 
 import argparse
-import time
-from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -18,6 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from peers import timed
 
 from madem import training
 from madem.chips import load_chip
@@ -42,13 +41,6 @@ def train_uncounted(*given: Any) -> tuple[training.TrainingState, training.Recor
         return TRAIN(*given, most=STEPS)
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of a call until its arrays are there, and its result."""
-    start = time.perf_counter()
-    result = jax.block_until_ready(call())
-    return time.perf_counter() - start, result
-
-
 def main() -> None:
     """Measure, and print one line for each figure."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -64,12 +56,15 @@ def main() -> None:
             ("counted", lambda given=given: training.train(*given, most=STEPS)),
             ("uncounted", lambda given=given: train_uncounted(*given)),
         ]
-        found = {name: timed(call) for name, call in (ways if pair % 2 else ways[::-1])}
+        found = {
+            name: timed(lambda call=call: jax.block_until_ready(call()), 1)
+            for name, call in (ways if pair % 2 else ways[::-1])
+        }
         seconds, (state, record) = found["counted"]
         without, (same, empty) = found["uncounted"]
         assert int(record.sets.sum()) > 0 == int(empty.sets.sum())
         assert eqx.tree_equal(state.chip.conductance, same.chip.conductance)
-        spent, _ = timed(lambda record=record: counts_of(record, STEPS, study.learner, limits))
+        spent, _ = timed(lambda record=record: counts_of(record, STEPS, study.learner, limits), 1)
         if pair:  # the first compiles
             ratios.append(seconds / without - 1)
             beside.append(spent / seconds)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from madem.chips import ChipDescription, fabricate, load_chip
-from madem.devices import AbstractDevice, FaultyDevice, parse_steps
+from madem.devices import FaultyDevice, parse_steps, step_moments
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.characterise import characterise, characterised_chip
@@ -67,28 +67,13 @@ def worst_error(hidden: ChipDescription, seed: int) -> list[float]:
     device = dataclasses.replace(twin, stuck_on=0.0, stuck_off=0.0).build()
     tables = jnp.arange(len(parse_steps(twin.steps, twin.g_min, twin.g_max)))
     assert isinstance(chip.device, FaultyDevice)
-    truth = moments(chip.device.device, chip.traits.healthy, found.fit.grid)
-    same = moments(device, tables, found.fit.grid)
+    truth = step_moments(chip.device.device, chip.traits.healthy, found.fit.grid)
+    same = step_moments(device, tables, found.fit.grid)
     seen = np.isfinite(found.fit.found.mean)
     return [
         float(np.max((np.abs(b - a) / (allowed * np.abs(a) + 0.01 * device.g_range))[seen]))
         for a, b, allowed in zip(truth, same, ALLOWED.values(), strict=True)
     ]
-
-
-def moments(device: AbstractDevice, traits, grid: np.ndarray, samples: int = 200) -> list:
-    """Mean, device-to-device and cycle-to-cycle spread of one step: SET and RESET × grid."""
-    shape = (jax.tree.leaves(traits)[0].size, len(grid), samples)
-    start = jnp.broadcast_to(jnp.asarray(grid, jnp.float32)[None, :, None], shape)
-    each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf.reshape(-1, 1, 1), shape), traits)
-    found = []
-    for sign in (1, -1):
-        after = device.pulse(start, jnp.full(shape, sign), each, jax.random.key(2))
-        step = np.asarray(after - start, np.float64)
-        mean, within = step.mean(2), step.var(2).mean(0)
-        apart = np.maximum(mean.var(0, ddof=1) - within / samples, 0)
-        found.append((mean.mean(0), np.sqrt(apart), np.sqrt(within)))
-    return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 
 def final_loss(description: ChipDescription, rate: float, seed: int) -> float:

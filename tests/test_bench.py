@@ -472,7 +472,7 @@ def test_the_account_of_a_run_on_the_bench_is_what_went_over_the_wire(served, tm
     assert isinstance(run.study.description, Bench)
     ledger = run.study.description.ledger
     assert ledger.totals().pulses == entries[-1]["pulses"]
-    job = job_of_run(run)  # its devices are read for it
+    job = job_of_run(run)
     assert training_events(job.plan, job.counts).array_reads == ledger.totals().products
     assert job.counts.reads == ledger.totals().readings > entries[-1]["reads"]
     assert (job.counts.sets, job.counts.resets) == ledger.totals()[1:3]

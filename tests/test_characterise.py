@@ -10,11 +10,10 @@ import typer
 from typer.testing import CliRunner
 
 from chips_for_tests import SealedChip, alter
-from devices_for_tests import moments
 from madem._checks import InputError
 from madem.chips import fabricate, load_chip, parse_chip, toml_text
 from madem.cli.characterise import characterise as command
-from madem.devices import parse_steps
+from madem.devices import parse_steps, step_moments
 from madem.studies.characterise import characterise, characterised_chip
 
 SMALL = {"count": 1, "rows": 12, "columns": 12}
@@ -42,8 +41,8 @@ def test_a_twin_steps_as_its_chip_does(measured):
     chip, found, twin = measured
     device = twin.device.build().device
     tables = jnp.arange(len(parse_steps(twin.device.steps, device.g_min, device.g_max)))
-    truth = moments(chip.device.device, chip.traits.healthy, found.fit.grid)
-    same = moments(device, tables, found.fit.grid)
+    truth = step_moments(chip.device.device, chip.traits.healthy, found.fit.grid)
+    same = step_moments(device, tables, found.fit.grid)
     seen = np.isfinite(found.fit.found.mean)
     assert seen.sum() >= 24
     for part, tolerance in enumerate((0.1, 0.2, 0.2)):

@@ -11,12 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from chips_for_tests import alter
-from devices_for_tests import moments
 from madem._checks import InputError
 from madem.chips import chip_text, fabricate, load_chip, parse_chip, toml_text
 from madem.chips.description import PRESETS
 from madem.cli import app
-from madem.devices import SoftBoundsDevice, TabulatedDevice, TaOxDevice
+from madem.devices import SoftBoundsDevice, TabulatedDevice, TaOxDevice, step_moments
 from madem.devices.fit import Steps, fit_steps
 from madem.studies.pulse_fit import Trains, fit_trains, fitted_chip, load_trains
 from madem.studies.sweep_fit import fit_sweep
@@ -87,8 +86,8 @@ def test_the_measured_tables_make_the_round_trip(taox_file, tmp_path):
     device = chip.device.build()
     assert isinstance(device, TabulatedDevice)
     grid = np.array(summary["conductance"])
-    true = moments(TaOxDevice(G_MIN, G_MAX), jnp.arange(33), grid)
-    twin = moments(device, jnp.arange(33), grid)
+    true = step_moments(TaOxDevice(G_MIN, G_MAX), jnp.arange(33), grid)
+    twin = step_moments(device, jnp.arange(33), grid)
     seen = np.array([[entry is not None for entry in summary[p]["mean"]] for p in ("set", "reset")])
     assert seen.sum() >= 22
     for part, (each, together) in enumerate([(0.1, 0.03), (0.3, 0.1), (0.2, 0.1)]):
@@ -100,7 +99,7 @@ def test_the_measured_tables_make_the_round_trip(taox_file, tmp_path):
 def test_intervals_hold_what_is_true(taox_file):
     """95 % intervals of the means over the devices hold those of the tables, but for chance."""
     fit = fit_trains(load_taox(taox_file), "trains").fit
-    true = moments(TaOxDevice(G_MIN, G_MAX), jnp.arange(33), fit.grid)[0]
+    true = step_moments(TaOxDevice(G_MIN, G_MAX), jnp.arange(33), fit.grid)[0]
     seen = np.isfinite(fit.found.mean)
     held = (fit.low.mean <= true) & (true <= fit.high.mean)
     # The devices are the same, so that nearly all should: all but 2 of about 25.
@@ -141,7 +140,7 @@ def test_read_noise_is_told_from_the_spread_of_steps():
     found = fit_trains(trains, "soft")
     assert found.noise == pytest.approx(1.5e-6, rel=0.1)
     fit, inner = found.fit, slice(3, -3)
-    true = moments(SOFT, traits, fit.grid)
+    true = step_moments(SOFT, traits, fit.grid)
     for part, tolerance in enumerate((0.05, 0.1, 0.1)):
         ratio = fit.found[part][:, inner] / true[part][:, inner]
         assert np.abs(ratio - 1).max() < tolerance

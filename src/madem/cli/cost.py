@@ -11,6 +11,7 @@ from madem._checks import InputError
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, messages, print_json
 from madem.cli._cost import show_cost
+from madem.cli._runs import way_of
 from madem.costs import (
     SCENARIOS,
     Computer,
@@ -36,7 +37,6 @@ from madem.studies import braille_cost, train_cost
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import Prices, account
 from madem.studies.job import Job
-from madem.studies.run_folder import RunFolder
 from madem.studies.train_config import parse_config, read_config
 from madem.studies.train_run import TrainRun
 
@@ -92,10 +92,7 @@ def _job(path: Path, chip: str | None) -> Job:
     if path.is_dir():
         if chip is not None:
             raise InputError("--chip is for a config.toml; a run has its own chip")
-        study = RunFolder.open(path).config().get("study")
-        if study not in _RUNS:
-            raise InputError(f"{path} is a run of {study!r}; cost is of runs of {', '.join(_RUNS)}")
-        return _RUNS[study](path)
+        return way_of(path, _RUNS, "cost is of")(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -7,7 +7,15 @@ import typer
 
 from madem._checks import InputError
 from madem._files import write_text
-from madem.cli._console import Json, StoppedError, messages, print_json, results
+from madem.cli._console import (
+    Force,
+    Json,
+    StoppedError,
+    messages,
+    print_json,
+    refuse_to_overwrite,
+    results,
+)
 from madem.report.html import check_report_extra, report_html, report_of
 from madem.studies.run_record import read_record
 from madem.studies.shown_run import ShownRun, show_run
@@ -19,15 +27,14 @@ def report(
         Path | None,
         typer.Option(help="The file; by default report.html in the run, of several runs here."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Show runs as one HTML file: plots, maps, words, and what is needed to run them again."""
     check_report_extra()
     path = out or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
     own = out is None and len(runs) == 1
-    if path.exists() and not (force or own):
-        raise InputError(f"{path} exists and is left as it is; give another --out, or --force")
+    refuse_to_overwrite(path, force=force or own)
     shown = _shown(runs)
     made = report_of(shown)
     flaws = {name: list(found) for name, found in made.flaws}

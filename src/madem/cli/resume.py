@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from madem._checks import InputError
 from madem.cli import braille, train
 from madem.cli._console import Json, messages
+from madem.cli._runs import way_of
 from madem.studies.braille_run import BrailleRun
-from madem.studies.run_folder import RunFolder
 from madem.studies.train_run import TrainRun
 
 _RUNS = {
@@ -24,10 +23,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Take up a stopped run: the same numbers as if it had never stopped."""
-    study = RunFolder.open(run).config().get("study")
-    if study not in _RUNS:
-        raise InputError(f"{run} is a run of {study!r}; resume takes runs of {', '.join(_RUNS)}")
-    reopen, complete, show = _RUNS[study]
+    reopen, complete, show = way_of(run, _RUNS, "resume takes")
     opened = reopen(run)
     summary = opened.folder.summary()
     if summary is None:

@@ -9,6 +9,7 @@ pulses; `FaultyDevice` wraps any of them so that some devices are stuck.
 from madem.devices._base import AbstractDevice, PulseResponse
 from madem.devices.faults import FaultTraits, FaultyDevice
 from madem.devices.ideal import IdealDevice
+from madem.devices.moments import step_moments
 from madem.devices.soft_bounds import SoftBoundsDevice, SoftBoundsTraits
 from madem.devices.tabulated import TabulatedDevice, parse_steps, steps_text
 from madem.devices.taox import TaOxDevice, measured_steps
@@ -25,5 +26,6 @@ __all__ = [
     "TabulatedDevice",
     "measured_steps",
     "parse_steps",
+    "step_moments",
     "steps_text",
 ]

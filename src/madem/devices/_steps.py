@@ -1,11 +1,56 @@
-"""Trains of pulses whose steps are drawn from tables of quantiles."""
+"""Devices whose steps are drawn from tables of quantiles."""
+
+import abc
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from madem.devices._base import AbstractDevice, PulseResponse
 
-def draw_train(
+
+class AbstractDrawnDevice(AbstractDevice):
+    """Each device has one of some tables, of which its steps are drawn."""
+
+    @abc.abstractmethod
+    def relative_steps(self) -> Float[np.ndarray, "tables 2 grid quantiles"]:
+        """Tables, of SET and RESET steps, on an even grid, as fractions of the range."""
+
+    @abc.abstractmethod
+    def mean_steps(self) -> Float[np.ndarray, "2 grid"]:
+        """Mean SET and RESET step over all tables at each conductance of the grid, siemens."""
+
+    def response(self) -> PulseResponse:
+        """Mean step over all tables, at each of their conductances."""
+        up, down = self.mean_steps()
+        return PulseResponse(
+            self.g_min,
+            self.g_max,
+            up=tuple(np.maximum(up, 0).tolist()),
+            down=tuple(np.maximum(-down, 0).tolist()),
+        )
+
+    def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Int[Array, "*devices"]:
+        """Assign to each device one of the tables."""
+        return jax.random.randint(key, shape, 0, len(self.relative_steps()))
+
+    def pulse(
+        self,
+        conductance: Float[Array, "*devices"],
+        counts: Int[Array, "*devices"],
+        traits: Int[Array, "*devices"],
+        key: Key[Array, ""],
+    ) -> Float[Array, "*devices"]:
+        """Apply the pulses one by one; see `AbstractDevice.pulse`."""
+        steps = jnp.asarray(self.relative_steps(), conductance.dtype)
+        position = (conductance - self.g_min) / self.g_range
+        position = _draw_train(steps, traits, position, counts, key)
+        # Devices without a pulse keep their bits: no round trip through the scaled window.
+        return jnp.where(counts == 0, conductance, self.g_min + self.g_range * position)
+
+
+def _draw_train(
     steps: Float[Array, "tables 2 grid quantiles"],
     table: Int[Array, "*devices"],
     position: Float[Array, "*devices"],

@@ -3,21 +3,18 @@
 import functools
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Float
 
 from madem._checks import InputError
-from madem.devices._base import AbstractDevice, PulseResponse
-from madem.devices._steps import draw_train
+from madem.devices._steps import AbstractDrawnDevice
 
 _PULSES = ("SET", "RESET")
 _MICRO = 1e-6
 _LEAST_LEVELS = 2
 
 
-class TabulatedDevice(AbstractDevice):
+class TabulatedDevice(AbstractDrawnDevice):
     """Steps drawn from the tables of measured devices, one of which each device gets.
 
     Steps that leave `g_min`…`g_max`, between which the devices were measured, end there.
@@ -30,35 +27,14 @@ class TabulatedDevice(AbstractDevice):
     steps: str = eqx.field(static=True)
     """The tables as text; see `steps_text`."""
 
-    def response(self) -> PulseResponse:
-        """Mean step over the tables, at each of their conductances."""
+    def relative_steps(self) -> Float[np.ndarray, "tables 2 grid quantiles"]:
+        """The tables, as fractions of the range."""
+        return parse_steps(self.steps, self.g_min, self.g_max) / self.g_range
+
+    def mean_steps(self) -> Float[np.ndarray, "2 grid"]:
+        """Mean over the tables, whose quantiles are joined by straight lines."""
         quantiles = np.mean(parse_steps(self.steps, self.g_min, self.g_max), axis=0)
-        up, down = mean_of_quantiles(quantiles)
-        return PulseResponse(
-            self.g_min,
-            self.g_max,
-            up=tuple(np.maximum(up, 0).tolist()),
-            down=tuple(np.maximum(-down, 0).tolist()),
-        )
-
-    def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Int[Array, "*devices"]:
-        """Assign to each device one of the tables."""
-        tables = len(parse_steps(self.steps, self.g_min, self.g_max))
-        return jax.random.randint(key, shape, 0, tables)
-
-    def pulse(
-        self,
-        conductance: Float[Array, "*devices"],
-        counts: Int[Array, "*devices"],
-        traits: Int[Array, "*devices"],
-        key: Key[Array, ""],
-    ) -> Float[Array, "*devices"]:
-        """Apply the pulses one by one; see `AbstractDevice.pulse`."""
-        steps = parse_steps(self.steps, self.g_min, self.g_max) / self.g_range
-        position = (conductance - self.g_min) / self.g_range
-        position = draw_train(jnp.asarray(steps, conductance.dtype), traits, position, counts, key)
-        # Devices without a pulse keep their bits: no round trip through the scaled window.
-        return jnp.where(counts == 0, conductance, self.g_min + self.g_range * position)
+        return mean_of_quantiles(quantiles)
 
 
 def steps_text(

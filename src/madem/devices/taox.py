@@ -10,16 +10,13 @@ import functools
 from importlib import resources
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Float
 
-from madem.devices._base import AbstractDevice, PulseResponse
-from madem.devices._steps import draw_train
+from madem.devices._steps import AbstractDrawnDevice
 
 
-class TaOxDevice(AbstractDevice):
+class TaOxDevice(AbstractDrawnDevice):
     """Steps drawn from the measured tables, each device with the table of a measured one.
 
     The measured windows differ from device to device (4–31 µS to 102–185 µS). Each is scaled to
@@ -33,35 +30,16 @@ class TaOxDevice(AbstractDevice):
     g_max: float = eqx.field(static=True)
     """Conductance at the upper edge of the window, siemens."""
 
-    def response(self) -> PulseResponse:
-        """Mean step over all measured devices, and all their cycles, at each conductance."""
+    def relative_steps(self) -> Float[np.ndarray, "tables 2 grid quantiles"]:
+        """Steps as fractions of each measured window."""
+        return _relative_steps()
+
+    def mean_steps(self) -> Float[np.ndarray, "2 grid"]:
+        """Mean over all measured devices, and all their cycles, cut at the window's edges."""
         steps = _relative_steps()
         position = np.linspace(0, 1, steps.shape[2])[None, None, :, None]
         moved = np.clip(position + steps, 0, 1) - position
-        up, down = self.g_range * np.mean(moved, axis=(0, 3))
-        return PulseResponse(
-            self.g_min,
-            self.g_max,
-            up=tuple(np.maximum(up, 0).tolist()),
-            down=tuple(np.maximum(-down, 0).tolist()),
-        )
-
-    def manufacture(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Int[Array, "*devices"]:
-        """Assign to each device one of the measured ones: its index in the tables."""
-        return jax.random.randint(key, shape, 0, len(_relative_steps()))
-
-    def pulse(
-        self,
-        conductance: Float[Array, "*devices"],
-        counts: Int[Array, "*devices"],
-        traits: Int[Array, "*devices"],
-        key: Key[Array, ""],
-    ) -> Float[Array, "*devices"]:
-        """Apply the pulses one by one; see `AbstractDevice.pulse`."""
-        position = (conductance - self.g_min) / self.g_range
-        position = draw_train(jnp.asarray(_relative_steps()), traits, position, counts, key)
-        # Devices without a pulse keep their bits: no round trip through the scaled window.
-        return jnp.where(counts == 0, conductance, self.g_min + self.g_range * position)
+        return self.g_range * np.mean(moved, axis=(0, 3))
 
 
 @functools.cache

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
+from madem.report.figures import SMALL, plain
+
 _COLOURS = ("#2563eb", "#0891b2", "#dc2626", "#d97706", "#7c3aed", "#1f2937", "#9ca3af")
 _MARKERS = "osD^vPX"
-_SMALL = 8
 
 
 def compare_table(summary: dict[str, Any]) -> Table:
@@ -43,12 +44,11 @@ def compare_figure(summary: dict[str, Any]) -> Figure:
         marker = _MARKERS[number % len(_MARKERS)]
         axis.fill_between(levels, low, high, color=colour, alpha=0.15, linewidth=0)
         axis.plot(levels, middle, color=colour, marker=marker, markersize=4, label=method)
-    axis.set_xlabel(f"{summary['label']} ({summary['unit']})", fontsize=_SMALL)
-    axis.set_ylabel(f"{summary['task']}, percent right", fontsize=_SMALL)
-    axis.set_title(f"{summary['chip']}, {summary['seeds']} chips each", fontsize=_SMALL + 1)
-    axis.tick_params(labelsize=_SMALL)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=_SMALL)
+    axis.set_xlabel(f"{summary['label']} ({summary['unit']})", fontsize=SMALL)
+    axis.set_ylabel(f"{summary['task']}, percent right", fontsize=SMALL)
+    axis.set_title(f"{summary['chip']}, {summary['seeds']} chips each", fontsize=SMALL + 1)
+    plain(axis)
+    axis.legend(frameon=False, fontsize=SMALL)
     return figure
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
@@ -24,9 +23,9 @@ from madem.costs import (
     load_scenario,
     scaled,
 )
+from madem.report.figures import SMALL, plain
 
 _COLOURS = ("#2563eb", "#0891b2", "#7c3aed", "#d97706", "#dc2626", "#16a34a", "#1f2937", "#9ca3af")
-_SMALL = 8
 _WIDTHS = tuple(4**k for k in range(3, 11))
 _SWINGS = 12
 _BASELINES = ("relaxation", "backprop")
@@ -121,13 +120,13 @@ def breakdown_figure(accounts: Sequence[dict[str, Any]]) -> Figure:
             edgecolor="white", linewidth=0.4,
         )  # fmt: skip
         bottom = [low + share for low, share in zip(bottom, shares, strict=True)]
-    axis.set_ylabel("share of the energy of training (%)", fontsize=_SMALL)
+    axis.set_ylabel("share of the energy of training (%)", fontsize=SMALL)
     handles, labels = axis.get_legend_handles_labels()
     axis.legend(
-        handles[::-1], labels[::-1], frameon=False, fontsize=_SMALL - 1,
+        handles[::-1], labels[::-1], frameon=False, fontsize=SMALL - 1,
         loc="center left", bbox_to_anchor=(1, 0.5),
     )  # fmt: skip
-    _plain(axis)
+    plain(axis)
     return figure
 
 
@@ -151,12 +150,12 @@ def scaling_figure(scenarios: Sequence[Scenario], computer: Computer, work: Work
             axis.loglog(_WIDTHS, ratios, style, color=_COLOURS[number], marker=".", label=label)
     for power in _DECADES:
         axis.axhline(10.0**power, color="#d1d5db", linewidth=0.8, zorder=0)
-    axis.set_xlabel("neurons of each of three layers", fontsize=_SMALL)
-    axis.set_ylabel(f"energy of {computer.label} over the chip's", fontsize=_SMALL)
+    axis.set_xlabel("neurons of each of three layers", fontsize=SMALL)
+    axis.set_ylabel(f"energy of {computer.label} over the chip's", fontsize=SMALL)
     what = "training" if work.training else "inference"
-    axis.set_title(f"{what}, batches of {work.batch}", fontsize=_SMALL + 1)
-    axis.legend(frameon=False, fontsize=_SMALL - 1, loc="center left", bbox_to_anchor=(1, 0.5))
-    _plain(axis)
+    axis.set_title(f"{what}, batches of {work.batch}", fontsize=SMALL + 1)
+    axis.legend(frameon=False, fontsize=SMALL - 1, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain(axis)
     return figure
 
 
@@ -172,9 +171,9 @@ def tornado_figure(swings: Sequence[Swing], best: float) -> Figure:
     ):
         axis.barh(names, [end / best - 1 for end in ends], left=1, color=colour, label=label)
     axis.axvline(1, color=_COLOURS[6], linewidth=0.8)
-    axis.set_xlabel(f"energy of training over its best value, {si(best, 'J')}", fontsize=_SMALL)
-    axis.legend(frameon=False, fontsize=_SMALL)
-    _plain(axis)
+    axis.set_xlabel(f"energy of training over its best value, {si(best, 'J')}", fontsize=SMALL)
+    axis.legend(frameon=False, fontsize=SMALL)
+    plain(axis)
     return figure
 
 
@@ -223,8 +222,3 @@ def si(value: float, unit: str) -> str:
 def _band(ends: Sequence[float], unit: str = "") -> str:
     low, high = (si(end, unit) if unit else f"{end:.2g}" for end in ends)
     return f"[{low}–{high}]"
-
-
-def _plain(axis: Axes) -> None:
-    axis.tick_params(labelsize=_SMALL)
-    axis.spines[["top", "right"]].set_visible(False)

@@ -16,7 +16,8 @@ _INK, _WRONG, _FAINT = "#1f2937", "#dc2626", "#d1d5db"
 _FREE, _TOWARDS, _AWAY = "#1f2937", "#2563eb", "#d97706"
 _ROWS_OF_A_CELL = DOTS_PER_CELL // 2
 _CELL_WIDTH, _WORD_HEIGHT = 3, 4  # in dots: two columns and a gap, three rows and a gap
-_SMALL = 8
+SMALL = 8
+"""Size of small print, points."""
 
 
 def recall_figure(
@@ -36,11 +37,11 @@ def recall_figure(
     columns = ("distorted", distorted), ("reconstructed", recalled), ("true", true)
     for axis, (name, values) in zip(axes, columns, strict=True):
         _draw_cells(axis, values, true)
-        axis.set_title(name, fontsize=_SMALL + 1, color=_INK)
-    axes[2].set_yticks(_centres(count), decode(true), fontsize=_SMALL, color=_INK)
+        axis.set_title(name, fontsize=SMALL + 1, color=_INK)
+    axes[2].set_yticks(_centres(count), decode(true), fontsize=SMALL, color=_INK)
     axes[2].yaxis.tick_right()
     axes[2].tick_params(length=0)
-    figure.suptitle(title, fontsize=_SMALL + 2, color=_INK)
+    figure.suptitle(title, fontsize=SMALL + 2, color=_INK)
     return figure
 
 
@@ -65,13 +66,12 @@ def relaxation_figure(
     ):
         _draw_energies(whole, start, energies, colour, label)
         _draw_energies(change, start, energies - free[-1], colour, label)
-    whole.set_ylabel("energy of the network (dimensionless)", fontsize=_SMALL)
-    change.set_ylabel("change from the free energy", fontsize=_SMALL)
-    whole.legend(frameon=False, fontsize=_SMALL)
+    whole.set_ylabel("energy of the network (dimensionless)", fontsize=SMALL)
+    change.set_ylabel("change from the free energy", fontsize=SMALL)
+    whole.legend(frameon=False, fontsize=SMALL)
     for axis in (whole, change):
-        axis.set_xlabel("sweep", fontsize=_SMALL)
-        axis.tick_params(labelsize=_SMALL)
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_xlabel("sweep", fontsize=SMALL)
+        plain(axis)
     return figure
 
 
@@ -95,20 +95,19 @@ def conductance_figure(
             image = axis.imshow(
                 difference, cmap="RdBu_r", vmin=-micro * g_max, vmax=micro * g_max, aspect="auto"
             )
-            axis.set_title(f"array {number} {name}", fontsize=_SMALL + 1)
-            axis.set_xlabel("bit line", fontsize=_SMALL)
-            axis.set_ylabel("word line", fontsize=_SMALL)
-            axis.tick_params(labelsize=_SMALL)
+            axis.set_title(f"array {number} {name}", fontsize=SMALL + 1)
+            axis.set_xlabel("bit line", fontsize=SMALL)
+            axis.set_ylabel("word line", fontsize=SMALL)
+            axis.tick_params(labelsize=SMALL)
         figure.colorbar(image, ax=second, label="g⁺ − g⁻ (µS)")
         bins = np.linspace(0, 1.1 * micro * g_max, 56)
         for values, colour, name in ((before, _FAINT, "before"), (after, _INK, "after")):
             devices = micro * values[number, :rows, :columns].ravel()
             third.hist(devices, bins, color=colour, alpha=0.8, label=name)
-        third.set_xlabel("conductance of a device (µS)", fontsize=_SMALL)
-        third.set_ylabel("devices", fontsize=_SMALL)
-        third.tick_params(labelsize=_SMALL)
-        third.spines[["top", "right"]].set_visible(False)
-        third.legend(frameon=False, fontsize=_SMALL)
+        third.set_xlabel("conductance of a device (µS)", fontsize=SMALL)
+        third.set_ylabel("devices", fontsize=SMALL)
+        plain(third)
+        third.legend(frameon=False, fontsize=SMALL)
     return figure
 
 
@@ -116,6 +115,12 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG. Raises `WriteError`."""
     with replacing(path) as file:
         figure.savefig(file, format="png", dpi=160)
+
+
+def plain(axis: Axes) -> None:
+    """Small figures at the ticks, and no frame."""
+    axis.tick_params(labelsize=SMALL)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_cells(

@@ -10,9 +10,9 @@ from rich import box
 from rich.table import Table
 
 from madem.devices.fit import Steps
+from madem.report.figures import SMALL, plain
 
 _INK, _CYCLE, _DEVICE, _FAINT = "#1f2937", "#2563eb", "#d97706", "#9ca3af"
-_SMALL = 8
 _DOTS = 4000
 """Most pulses that a figure shows, evenly taken."""
 _MICRO = 1e6
@@ -28,9 +28,9 @@ def step_figure(summary: dict[str, Any], steps: Steps, title: str) -> Figure:
     axes = figure.subplots(1, 2)
     for axis, name, chosen in zip(axes, ("set", "reset"), (steps.rises, ~steps.rises), strict=True):
         _draw_steps(axis, summary, name, np.stack([steps.start[chosen], steps.step[chosen]]))
-    axes[0].set_ylabel("step by one pulse (µS)", fontsize=_SMALL)
-    axes[0].legend(frameon=False, fontsize=_SMALL)
-    figure.suptitle(title, fontsize=_SMALL + 2, color=_INK)
+    axes[0].set_ylabel("step by one pulse (µS)", fontsize=SMALL)
+    axes[0].legend(frameon=False, fontsize=SMALL)
+    figure.suptitle(title, fontsize=SMALL + 2, color=_INK)
     return figure
 
 
@@ -68,12 +68,13 @@ def sweep_figure(
     for (label, values), colour in zip(laws.items(), (_DEVICE, _CYCLE), strict=True):
         whole.plot(voltage[order], _MICRO * values[order], color=colour, label=label)
         left.plot(voltage, _MICRO * (current - values), ".", color=colour, markersize=3)
-    whole.set_ylabel("current (µA)", fontsize=_SMALL)
-    left.set_ylabel("measured less law (µA)", fontsize=_SMALL)
-    whole.legend(frameon=False, fontsize=_SMALL)
+    whole.set_ylabel("current (µA)", fontsize=SMALL)
+    left.set_ylabel("measured less law (µA)", fontsize=SMALL)
+    whole.legend(frameon=False, fontsize=SMALL)
     for axis in (whole, left):
-        _plain(axis, "voltage (V)")
-    figure.suptitle(title, fontsize=_SMALL + 2, color=_INK)
+        axis.set_xlabel("voltage (V)", fontsize=SMALL)
+        plain(axis)
+    figure.suptitle(title, fontsize=SMALL + 2, color=_INK)
     return figure
 
 
@@ -90,19 +91,14 @@ def _draw_steps(axis: Axes, summary: dict[str, Any], name: str, points: np.ndarr
     bars = np.maximum([mean - low, high - mean], 0)
     axis.errorbar(grid, mean, bars, color=_INK, marker="o", markersize=3, label="mean")
     axis.axhline(0, color=_FAINT, linewidth=0.5)
-    axis.set_title(name.upper(), fontsize=_SMALL + 1)
-    _plain(axis, "conductance before (µS)")
+    axis.set_title(name.upper(), fontsize=SMALL + 1)
+    axis.set_xlabel("conductance before (µS)", fontsize=SMALL)
+    plain(axis)
 
 
 def _values(entries: list[dict[str, float] | None]) -> Float[np.ndarray, "3 grid"]:
     rows = [list(entry.values()) if entry else [np.nan] * 3 for entry in entries]
     return _MICRO * np.array(rows).T
-
-
-def _plain(axis: Axes, label: str) -> None:
-    axis.set_xlabel(label, fontsize=_SMALL)
-    axis.tick_params(labelsize=_SMALL)
-    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _cell(entry: dict[str, float] | None) -> str:

@@ -2,26 +2,25 @@
 
 from typing import Any, no_type_check
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float, Key
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from jaxtyping import Float
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from madem._checks import InputError
 from madem.chips import Mapping
 from madem.networks import CrossEntropy, LayeredHopfield
+from madem.sklearn._estimator import AbstractCrossbar
 from madem.sklearn._settings import check_settings
-from madem.sklearn._training import Chip, Recipe, answers, fit_chip, make_rows
+from madem.sklearn._training import Chip, Recipe, answers, make_rows
 
 _LEVEL = 0.9  # activity of the right class in a target: within the neurons' reach
 
 _REACH = 4.0  # largest weight of a pair, in standard deviations of the first ones
 
 
-class CrossbarClassifier(ClassifierMixin, BaseEstimator):
+class CrossbarClassifier(ClassifierMixin, AbstractCrossbar):
     """A layered Hopfield network on a crossbar, trained by activity differences.
 
     Features are scaled to ±1 by the range that each has in the fit; beyond it they are cut, as
@@ -29,8 +28,7 @@ class CrossbarClassifier(ClassifierMixin, BaseEstimator):
     is one chip, one order of batches and one noise: the same numbers each time.
     """
 
-    n_features_in_: int
-    """Features of the fit."""
+    _USES = 2
 
     @no_type_check  # scikit-learn's custom: what is wrong is said by fit
     def __init__(
@@ -82,13 +80,7 @@ class CrossbarClassifier(ClassifierMixin, BaseEstimator):
         self._low, self._high = X.min(axis=0), X.max(axis=0)
         targets = _LEVEL * (2 * np.eye(len(self.classes_))[labels] - 1)
         rows = make_rows(self._activities(X), targets, flip=0.0, size=int(self.batch))
-        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        fit_key, _ = self._keys
-        fitted = fit_chip(self._network, self._recipe, rows, self.chip, fit_key)
-        self.chip_ = fitted.chip
-        self.loss_curve_ = np.asarray(fitted.record.cost)
-        self.pulses_ = fitted.pulses
-        self.n_iter_ = int(self.steps)
+        self._learn(rows)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -120,11 +112,6 @@ class CrossbarClassifier(ClassifierMixin, BaseEstimator):
         span = self._high - self._low
         scaled = 2 * (x - self._low) / np.where(span > 0, span, 1.0) - 1
         return np.where(span > 0, np.clip(scaled, -1, 1), 0.0)
-
-    @property
-    def _keys(self) -> Key[Array, "2"]:
-        """Of the fit, and of the answers."""
-        return jax.random.split(jax.random.key(self._seed))
 
     @property
     def _first_weights(self) -> float:

@@ -4,21 +4,21 @@ from typing import Any, no_type_check
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Key
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from jaxtyping import Float
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from madem.chips import Mapping
 from madem.networks import LayeredHopfield, SquaredError
+from madem.sklearn._estimator import AbstractCrossbar
 from madem.sklearn._settings import check_settings
-from madem.sklearn._training import Chip, Recipe, answers, fit_chip, make_rows
+from madem.sklearn._training import Chip, Recipe, answers, make_rows
 from madem.studies.braille_config import BrailleConfig
 
 _FLOATS = (np.float64, np.float32)
 
 
-class AssociativeMemory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class AssociativeMemory(OneToOneFeatureMixin, TransformerMixin, AbstractCrossbar):
     """Recalls patterns of two values (0 and 1, −1 and 1, or any others) from distorted ones.
 
     A layered Hopfield network on a crossbar, pattern → hidden → pattern, is shown the patterns
@@ -28,8 +28,7 @@ class AssociativeMemory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     `random_state` is one chip and one noise.
     """
 
-    n_features_in_: int
-    """Features of the fit."""
+    _USES = 3
 
     @no_type_check  # scikit-learn's custom: what is wrong is said by fit
     def __init__(
@@ -79,13 +78,7 @@ class AssociativeMemory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.low_, self.high_ = X.min(), X.max()
         bits = np.where(self._activities(X) > 0, 1.0, -1.0)
         rows = make_rows(bits, BrailleConfig.target * bits, float(self.flip), int(self.batch))
-        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        fit_key, _, _ = self._keys
-        fitted = fit_chip(self._network, self._recipe, rows, self.chip, fit_key)
-        self.chip_ = fitted.chip
-        self.loss_curve_ = np.asarray(fitted.record.cost)
-        self.pulses_ = fitted.pulses
-        self.n_iter_ = int(self.steps)
+        self._learn(rows)
         return self
 
     def transform(self, X: Any) -> Float[np.ndarray, "patterns bits"]:  # noqa: N803
@@ -122,11 +115,6 @@ class AssociativeMemory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Values as activities, from −1 for the low one to 1 for the high one."""
         span = self.high_ - self.low_
         return np.clip(2 * (x - self.low_) / (span if span > 0 else 1.0) - 1, -1, 1)
-
-    @property
-    def _keys(self) -> Key[Array, "3"]:
-        """Of the fit, of recalls, and of the bits flipped in a score."""
-        return jax.random.split(jax.random.key(self._seed), 3)
 
     @property
     def _network(self) -> LayeredHopfield:

@@ -11,8 +11,7 @@ from madem.costs import Counts
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.braille_run import BrailleRun
-from madem.studies.counting import counts_ahead
-from madem.studies.job import Job, all_counts, check_begun, job_on, mean_conductance, planned
+from madem.studies.job import Job, job_ahead, job_so_far
 
 
 def job_of_run(run: BrailleRun) -> Job:
@@ -20,22 +19,16 @@ def job_of_run(run: BrailleRun) -> Job:
     header, state = run.load()
     where = str(run.folder.path)
     counts = Counts.from_table(header.get("counts", {}), where)
-    check_begun(counts, where)
-    study = run.study
-    chip = study.description
+    study, chip = run.study, run.study.description
     key = jax.random.fold_in(study.test_key, 1)
-    conductance = mean_conductance(chip, study.learner, state, key)
-    return job_on(chip, study.learner, chip.limits, all_counts(chip, counts), conductance)
+    return job_so_far(chip, study.learner, chip.limits, state, counts, where, key)
 
 
 def job_of_config(config: BrailleConfig, chip: str) -> Job:
     """What a configuration will count on a chip (text of its description)."""
     study = BrailleStudy(config, open_chip(chip))
-    learner, limits = study.learner, study.description.limits
-    for_weights = learner.programmer.for_weights(limits)
-    found = planned(learner, limits)
-    counts = counts_ahead(learner, found, for_weights, config.steps, config.batch)
-    return job_on(study.description, learner, limits, counts)
+    described = study.description
+    return job_ahead(described, study.learner, described.limits, config.steps, config.batch)
 
 
 def config_table(table: dict[str, Any], path: Path) -> BrailleConfig:

@@ -17,11 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from madem.chips import AbstractChip, ChipDescription, DeviceDescription, Limits, NeuronDescription
-from madem.devices import steps_text
+from madem.chips import AbstractChip, ChipDescription, Limits, NeuronDescription
 from madem.devices.fit import StepFit, Steps, fit_steps
-from madem.devices.fit_tables import tables_of
 from madem.learning import calibrate_gains, calibrate_offsets, self_test
+from madem.studies.measured_chip import measured_chip
 
 _READINGS = 16
 """Readings of every device from which noise is told."""
@@ -116,19 +115,19 @@ def characterised_chip(
 ) -> ChipDescription:
     """The twin of a chip: what was measured, and from `like` what its interface does not show.
 
-    That is converters, wires and limits of safety. Full scale of the ADCs goes with conductance
-    range and read voltage.
+    That is converters, wires and limits of safety.
     """
     limits = found.limits
     low, high = limits.g_min, limits.g_max
     stuck = np.clip(found.conductance[~found.healthy], 0, None)
     on, off = stuck[stuck > (low + high) / 2], stuck[stuck <= (low + high) / 2]
-    device = DeviceDescription(
-        model="tabulated",
-        g_min=low,
-        g_max=high,
+    twin = measured_chip(
+        like,
+        name,
+        found.fit,
+        noise=found.noise,
+        voltage=limits.v_read,
         as_formed=(max(found.as_formed[0], low), min(found.as_formed[1], high)),
-        steps=steps_text(tables_of(found.fit), low, high),
         longest_train=limits.longest_train,
         programming_error=found.settling / limits.g_range,
         stuck_on=len(on) / found.healthy.size,
@@ -136,20 +135,10 @@ def characterised_chip(
         g_stuck_on=(float(on.min()), float(on.max())) if len(on) else None,
         g_stuck_off=(float(off.min()), float(off.max())) if len(off) else None,
     )
-    scale = limits.g_range * limits.v_read
-    scale /= (like.device.g_max - like.device.g_min) * like.read.voltage
     return dataclasses.replace(
-        like,
-        name=name,
+        twin,
         array=dataclasses.replace(
             like.array, count=limits.arrays, rows=limits.rows, columns=limits.columns
-        ),
-        device=device,
-        read=dataclasses.replace(
-            like.read,
-            voltage=limits.v_read,
-            range=scale * like.read.range,
-            noise=found.noise / limits.g_range,
         ),
         neurons=NeuronDescription(gain_spread=found.gain, offset_spread=found.offset),
     )

@@ -61,13 +61,14 @@ def account(job: Job, prices: Prices) -> dict[str, Any]:
     inference = inference_events(plan, job.sweeps)
 
     def compared(events: Events, **tasks: Task) -> dict[str, Any]:
+        digital = {name: _on_computer(task, prices) for name, task in tasks.items()}
         if job.arrays is None:
-            return {"digital": {name: _on_computer(task, prices) for name, task in tasks.items()}}
-        digital = {
-            name: _on_computer(task, prices) | _ratios(task, events, job.arrays, prices)
-            for name, task in tasks.items()
-        }
-        return _on_chip(events, job.arrays, prices) | {"digital": digital}
+            return {"digital": digital}
+        chip = _on_chip(events, job.arrays, prices)
+        for name, task in tasks.items():
+            digital[name] |= _energy_ratio(task, events, job.arrays, prices)
+            digital[name]["time_ratio"] = digital[name]["seconds"] / chip["seconds"]
+        return chip | {"digital": digital}
 
     return {
         "scenario": None if job.arrays is None else prices.scenario.name,
@@ -151,25 +152,20 @@ def _on_computer(task: Task, prices: Prices) -> dict[str, Any]:
     }
 
 
-def _ratios(task: Task, events: Events, arrays: Arrays, prices: Prices) -> dict[str, Any]:
-    """The computer over the chip."""
+def _energy_ratio(task: Task, events: Events, arrays: Arrays, prices: Prices) -> dict[str, Any]:
+    """The computer's energy over the chip's."""
     computer, scenario = prices.computer, prices.scenario
     constants = {f"chip {name}": c for name, c in scenario.constants.items()}
     constants |= {f"computer {name}": c for name, c in computer.constants.items()}
 
-    def energy(drawn):
+    def ratio(drawn):
         chip = {name: drawn[f"chip {name}"] for name in scenario.constants}
         digital = {name: drawn[f"computer {name}"] for name in computer.constants}
         analog = sum(joules(events, arrays, chip, scenario.conversion).values())
         return sum(computing_joules(task, digital).values()) / analog
 
-    compared = band(energy, constants)
-    analog = sum(seconds(events, arrays, scenario.values(), scenario.conversion).values())
-    return {
-        "energy_ratio": compared.value,
-        "energy_ratio_band": _ends(compared),
-        "time_ratio": float(computing_seconds(task, computer.values())) / analog,
-    }
+    found = band(ratio, constants)
+    return {"energy_ratio": found.value, "energy_ratio_band": _ends(found)}
 
 
 def _ends(found: Band) -> list[float]:

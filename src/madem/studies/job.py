@@ -11,7 +11,7 @@ from madem._checks import InputError
 from madem.chips import ChipDescription, Limits
 from madem.chips.hardware import Bench
 from madem.costs import Arrays, Counts, Plan, plan
-from madem.studies.counting import one_by_one, turns_swept
+from madem.studies.counting import counts_ahead, one_by_one, turns_swept
 from madem.training import Learner, TrainingState
 
 Chip = ChipDescription | Bench | None
@@ -39,20 +39,51 @@ class Job:
         return self.counts.free_sweeps / self.counts.vectors
 
 
-def planned(learner: Learner, limits: Limits) -> Plan:
+def job_so_far(
+    chip: Chip,
+    learner: Learner,
+    limits: Limits,
+    state: TrainingState,
+    recorded: Counts,
+    run: str,
+    key: Key[Array, ""],
+) -> Job:
+    """What a run has counted, on its chip as it is now.
+
+    Raises `InputError`, naming the `run`, before its first step.
+    """
+    if not recorded.vectors:
+        raise InputError(f"{run} has made no step yet; resume it, or ask of its config")
+    conductance = _mean_conductance(chip, learner, state, key)
+    counts = _all_counts(chip, recorded)
+    return _job(chip, learner, limits, _planned(learner, limits), counts, conductance)
+
+
+def job_ahead(chip: Chip, learner: Learner, limits: Limits, steps: int, batch: int) -> Job:
+    """What so many steps will count on a chip."""
+    found = _planned(learner, limits)
+    counts = counts_ahead(learner, found, learner.programmer.for_weights(limits), steps, batch)
+    return _job(chip, learner, limits, found, counts, None)
+
+
+def _planned(learner: Learner, limits: Limits) -> Plan:
     """How the network of a learner lies on a chip, swept as its rule does."""
     for_weights = learner.programmer.for_weights(limits)
     return plan(learner.network, for_weights, turns_swept(learner.rule, learner.network))
 
 
-def job_on(
-    chip: Chip, learner: Learner, limits: Limits, counts: Counts, conductance: float | None = None
+def _job(
+    chip: Chip,
+    learner: Learner,
+    limits: Limits,
+    found: Plan,
+    counts: Counts,
+    conductance: float | None,
 ) -> Job:
     """The job of a learner on a chip, whose devices have a mean conductance (siemens).
 
     Unknown, it is the middle of what devices come with.
     """
-    found = planned(learner, limits)
     if chip is None:
         return Job(found, counts, arrays=None, devices=0, scenario="integrated-28nm")
     arrays = Arrays(
@@ -69,13 +100,7 @@ def job_on(
     return Job(found, counts, arrays, 2 * copies * found.pairs, scenario)
 
 
-def check_begun(counts: Counts, run: str) -> None:
-    """Raise `InputError` for a run before its first step."""
-    if not counts.vectors:
-        raise InputError(f"{run} has made no step yet; resume it, or ask of its config")
-
-
-def all_counts(chip: Chip, recorded: Counts) -> Counts:
+def _all_counts(chip: Chip, recorded: Counts) -> Counts:
     """What a run recorded, and what the ledger of a chip on the bench knows beyond that.
 
     Steps that were repeated after a stop, and readings for figures: one device after another.
@@ -90,7 +115,7 @@ def all_counts(chip: Chip, recorded: Counts) -> Counts:
     )
 
 
-def mean_conductance(
+def _mean_conductance(
     chip: Chip, learner: Learner, state: TrainingState, key: Key[Array, ""]
 ) -> float | None:
     """Mean over the devices in use, siemens: as read now, or on the bench as read last.

@@ -1,6 +1,5 @@
 """A device model from a file of pulse trains."""
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +9,10 @@ from jaxtyping import Bool, Float, Int
 
 from madem import _units
 from madem._checks import InputError
-from madem.chips import ChipDescription, DeviceDescription
+from madem.chips import ChipDescription
 from madem.data import load_columns, numbers
-from madem.devices import steps_text
 from madem.devices.fit import StepFit, Steps, fit_steps, reading_noise
-from madem.devices.fit_tables import tables_of
+from madem.studies.measured_chip import measured_chip
 
 _UP = ("set", "up", "potentiation", "p", "+")
 _DOWN = ("reset", "down", "depression", "d", "-", "−")
@@ -125,24 +123,20 @@ def fit_trains(trains: Trains, where: str) -> PulseFit:
 def fitted_chip(found: PulseFit, like: ChipDescription, name: str) -> ChipDescription:
     """A chip of the fitted devices; all that is not of the devices is taken from another.
 
-    Full scale of its ADCs goes with the conductance range, and its trains are as long as moves a
-    device by 5 % of it. Where devices settle after a pulse is
-    in the fitted spread.
+    Its trains are as long as moves a device by 5 % of the conductance range. Where devices settle
+    after a pulse is in the fitted spread.
     """
     low, high = float(found.fit.grid[0]), float(found.fit.grid[-1])
-    device = DeviceDescription(
-        model="tabulated",
-        g_min=low,
-        g_max=high,
+    largest = np.nanmax(np.abs(found.fit.found.mean))
+    return measured_chip(
+        like,
+        name,
+        found.fit,
+        noise=found.noise,
+        voltage=like.read.voltage,
         as_formed=(low, high),
-        steps=steps_text(tables_of(found.fit), low, high),
-        longest_train=max(1, int(_TRAIN * (high - low) / np.nanmax(np.abs(found.fit.found.mean)))),
+        longest_train=max(1, int(_TRAIN * (high - low) / largest)),
     )
-    scale = (high - low) / (like.device.g_max - like.device.g_min)
-    read = dataclasses.replace(
-        like.read, range=scale * like.read.range, noise=found.noise / (high - low)
-    )
-    return dataclasses.replace(like, name=name, device=device, read=read)
 
 
 def fit_summary(fit: StepFit, noise: float) -> dict[str, Any]:

@@ -14,12 +14,11 @@ from madem._checks import InputError
 from madem.costs import Counts
 from madem.studies.cost import account, default_prices
 from madem.studies.counting import counts_before
-from madem.studies.job import Job, check_begun
+from madem.studies.job import Job, job_so_far
 from madem.studies.run_folder import RunFolder
 from madem.studies.tensorboard import Events, check_tensorboard
 from madem.studies.train import TrainStudy
 from madem.studies.train_config import parse_config, read_config
-from madem.studies.train_cost import job_so_far
 from madem.training import TrainingState
 
 
@@ -126,15 +125,25 @@ class TrainRun:
 
     def job(self) -> Job:
         """What the run has counted up to its last checkpoint. Raises `InputError` before step 1."""
-        header, state = self.load()
-        counts = self._counts(header)
-        check_begun(counts, str(self.folder.path))
-        return job_so_far(self.study, counts, state)
+        return self._job(*self.load())
+
+    def _job(self, header: dict[str, Any], state: TrainingState) -> Job:
+        study = self.study
+        key = jax.random.fold_in(study.test_key, study.steps + 1)  # no step tests with it
+        return job_so_far(
+            study.description,
+            study.learner,
+            study.limits,
+            state,
+            self._counts(header),
+            str(self.folder.path),
+            key,
+        )
 
     def finish(self) -> dict[str, Any]:
         """Test the last chip, write the result, what it cost included, and return it."""
         header, state = self.load()
-        job = self.job()
+        job = self._job(header, state)
         del header["counts"]  # stand with the cost
         config, study = self.study.config, self.study
         score = study.test(state)

@@ -3,10 +3,22 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from madem.devices._base import AbstractDevice
+from madem.devices.fit import Components
 
 
-def moments(device, traits, grid, samples=200):
-    """Mean, device-to-device and cycle-to-cycle spread of one step: SET and RESET × grid."""
+def step_moments(
+    device: AbstractDevice,
+    traits: PyTree[Array],
+    grid: Float[np.ndarray, " grid"],
+    samples: int = 200,
+) -> Components:
+    """Mean and spreads of one step of simulated devices.
+
+    Each is pulsed so many times at each conductance, SET and RESET.
+    """
     shape = (jax.tree.leaves(traits)[0].size, len(grid), samples)
     start = jnp.broadcast_to(jnp.asarray(grid, jnp.float32)[None, :, None], shape)
     each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf.reshape(-1, 1, 1), shape), traits)
@@ -17,4 +29,4 @@ def moments(device, traits, grid, samples=200):
         mean, within = step.mean(2), step.var(2).mean(0)
         apart = np.maximum(mean.var(0, ddof=1) - within / samples, 0)
         found.append((mean.mean(0), np.sqrt(apart), np.sqrt(within)))
-    return [np.stack(parts) for parts in zip(*found, strict=True)]
+    return Components(*(np.stack(parts) for parts in zip(*found, strict=True)))
