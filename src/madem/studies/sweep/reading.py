@@ -105,8 +105,11 @@ def _range(key: str, table: dict[str, Any], taken: Taken, where: str) -> RangeAx
     asked = read_settings(RangeSettings, table, Source(where, ""), "its range")
     if not taken.number:
         raise InputError(f"{where}: {key} takes no number; give a list of values")
-    low, high = (_end(end, taken, f"{where}: {name}") for name, end in vars(asked).items()
-                 if name in ("low", "high"))
+    low, high = (
+        _end(end, taken, f"{where}: {name}")
+        for name, end in vars(asked).items()
+        if name in ("low", "high")
+    )
     if low >= high:
         raise InputError(f"{where}: low = {asked.low!r} is not below high = {asked.high!r}")
     log = asked.scale == "log"
