@@ -96,7 +96,7 @@ def _outcomes(batch: PointBatch) -> list[Outcome]:
         ]
         filled = [studies[k % len(studies)] for k in range(batch.lanes)]
         return measure_together(filled)[: len(studies)]
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other points go on
+    except Exception as error:
         if len(batch.points) == 1:
             return [Outcome(f"{type(error).__name__}: {error}")]
         alone = [PointBatch((point,), 1) for point in batch.points]

@@ -52,7 +52,7 @@ def check_export(path: Path) -> None:
         raise InputError(f"{path}: give a file that ends in .csv or .parquet")
     if path.suffix == ".parquet":
         try:
-            import pyarrow  # noqa: F401, PLC0415
+            import pyarrow.parquet as _  # noqa: F401, PLC0415
         except ImportError as error:
             raise InputError(
                 f"{path}: Parquet needs pyarrow: pip install 'madem[sweep]', or take .csv"
@@ -68,8 +68,8 @@ def _csv(table: dict[str, list[Any]]) -> bytes:
 
 
 def _parquet(table: dict[str, list[Any]]) -> bytes:
-    import pyarrow  # noqa: PLC0415
-    import pyarrow.parquet  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
 
     # A list of several kinds of names is a column of texts.
     plain = {
@@ -79,5 +79,5 @@ def _parquet(table: dict[str, list[Any]]) -> bytes:
         for name, values in table.items()
     }
     content = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(plain), content)
+    parquet.write_table(pa.table(plain), content)
     return content.getvalue()

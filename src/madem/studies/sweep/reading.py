@@ -1,6 +1,5 @@
 """Axes of STUDY.toml: every key and every value tried on the base, with its line in errors."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
