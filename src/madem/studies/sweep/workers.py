@@ -1,6 +1,7 @@
 """Who measures: this process, local processes, or a Dask cluster."""
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +25,13 @@ def measured_here(batches: Sequence[PointBatch]) -> Iterator[list[Result]]:
 def measured_locally(batches: Sequence[PointBatch], workers: int) -> Iterator[list[Result]]:
     """Measure batches in so many processes of this computer, one thread each."""
     distributed = _distributed()
+
+    class LeftToClient(distributed.WorkerPlugin):
+        """Ctrl-C in a terminal reaches workers too; it is the client that stops them."""
+
+        def setup(self, worker: Any) -> None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     with (
         distributed.LocalCluster(
             n_workers=min(workers, max(len(batches), 1)),
@@ -36,6 +44,7 @@ def measured_locally(batches: Sequence[PointBatch], workers: int) -> Iterator[li
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        client.register_plugin(LeftToClient())
         yield from _measured_by(client, batches)
 
 
