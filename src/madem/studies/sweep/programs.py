@@ -54,8 +54,7 @@ class _Program(NamedTuple):
 
     def learner(self, lane: "_Lane") -> Learner:
         """The learner of one of the points."""
-        moving = {"rate": lane.rate, "final": lane.final, "decay": lane.decay}
-        optimiser = dataclasses.replace(self.optimiser, **moving).build(self.steps)
+        optimiser = self.optimiser.at(lane.rate, lane.final, lane.decay, self.steps)
         return Learner(self.network, self.rule, optimiser, self.programmer)
 
     def fresh_chip(self, keys: RunKeys) -> AbstractChip:
