@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import time
+import tomllib
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_whole_numbers_and_quantities_are_drawn_within_their_ends(tmp_path):
     grid = read(tmp_path, CHIP, *changes)
     assert [option.label for option in grid.axes[0].options()] == ["1 %", "2 %", "4 %"]
     noises = [TrainStudy(parse_config(p.config, ""), p.chip).description for p in grid.points]
-    assert [chip.read.noise for chip in noises[::6]] == [0.01, 0.02, 0.04]
+    assert [chip and chip.read.noise for chip in noises[::6]] == [0.01, 0.02, 0.04]
 
 
 def test_choices_set_several_things_and_drop_what_another_kind_lacks(tmp_path):
@@ -153,6 +154,7 @@ devices = { update.kind = "accumulate", update.threshold = 0.1, chip.device.stuc
     assert [point.labels for point in points] == [{"hardware": "exact"}, {"hardware": "devices"}]
     exact, devices = (TrainStudy(parse_config(p.config, ""), p.chip) for p in points)
     assert exact.description is None
+    assert devices.description is not None
     assert devices.description.device.stuck_on == 0.05
     assert devices.learner.programmer.threshold == 0.1
 
@@ -247,6 +249,12 @@ def test_a_base_of_its_own_has_paths_relative_to_itself(tmp_path):
     text = "base = 'configs/base.toml'\n" + TINY[TINY.index("[axes]") :]
     found = read(tmp_path, text)
     assert found.points[0].chip == chip_text("ideal")
+    noise = ("[axes]", '[axes]\nchip.read.noise = ["1 %"]')
+    within = read(tmp_path, CHIP, ('"ideal"', '"configs/mine.toml"'), noise)
+    assert tomllib.loads(within.points[0].chip)["read"]["noise"] == "1 %"
+    named = ("[axes]", '[axes]\nchip.name = ["ideal", "reram-open-loop"]')
+    with pytest.raises(InputError, match=r"the point of chip.name = ideal, chip.device.up_down"):
+        read(tmp_path, CHIP, named, ("optimiser.rate = {", 'chip.device.up_down = ["90 %"]\n#'))
     with pytest.raises(InputError, match=r"line 1: .*nothing.toml: No such file"):
         read(tmp_path, text, ("configs/base", "nothing"))
 
@@ -314,7 +322,7 @@ def test_points_side_by_side_are_what_each_is_alone_and_one_that_diverges_is_nam
     assert broken.labels["optimiser.rate"] == 3e38
     results = measure(PointBatch((first, other, broken), 4))
     assert [result.identity for result in results] == [p.identity for p in (first, other, broken)]
-    assert "diverged in step" in results[2].outcome.error
+    assert "diverged in step" in str(results[2].outcome.error)
     for point, result in zip((first, other), results, strict=False):
         alone = TrainStudy(parse_config(point.config, ""), point.chip)
         *_, last = alone.train(alone.begin_traced()[0])
@@ -419,11 +427,13 @@ def test_figures_show_medians_where_their_levels_are(tmp_path, quick, capsys):
     sweep(study(tmp_path), out=tmp_path / "out", as_json=True)
     summary = json.loads(capsys.readouterr().out)
     figures = sweep_figures(summary)
-    shown = figures["map"].axes[0].images[0].get_array()
+    shown = np.asarray(figures["map"].axes[0].images[0].get_array())
     np.testing.assert_allclose(shown, [[0.5, 5.0, 50.0]] * 2)
     panel, names = figures["response"].axes
     assert panel.get_xscale() == "log"
-    np.testing.assert_allclose(panel.lines[-1].get_xydata(), [[0.01, 0.5], [0.1, 5], [1, 50]])
+    np.testing.assert_allclose(
+        np.asarray(panel.lines[-1].get_xydata()), [[0.01, 0.5], [0.1, 5], [1, 50]]
+    )
     assert [tick.get_text() for tick in names.get_xticklabels()] == ["centred", "one-sided"]
 
 

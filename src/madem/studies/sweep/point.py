@@ -14,7 +14,7 @@ import tomli_w
 
 from madem._checks import InputError
 from madem.chips import ChipDescription
-from madem.chips.hardware import is_url
+from madem.chips.hardware import Bench, is_url
 from madem.studies.sweep.axes import Label
 from madem.studies.train_config import EXACT, TrainConfig, locate, parse_config
 
@@ -22,6 +22,10 @@ CHIP_SECTIONS = tuple(
     entry.name for entry in dataclasses.fields(ChipDescription) if entry.name != "name"
 )
 """Sections of a chip's file, which keys such as `chip.read.noise` reach."""
+
+_ON_BENCH = (
+    "is one chip on the bench, and points are measured side by side; give a preset or a chip's file"
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,10 @@ def make_point(
     text = tomli_w.dumps(table)
     config = parse_config(text, "its settings")
     chip = chip_of(config, settings)
-    described = _plain(config.chip.describe(chip))
-    whole = _plain(config) | {"chip": described}
+    description = config.chip.describe(chip)
+    if isinstance(description, Bench):
+        raise InputError(f"chip.name = {config.chip.name!r} {_ON_BENCH}")
+    whole = _plain(config) | {"chip": _plain(description)}
     same = json.loads(json.dumps(whole))
     for section, key in _MOVING:
         same[section][key] = None
@@ -113,10 +119,7 @@ def chip_of(config: TrainConfig, settings: Mapping[str, Any]) -> str:
     Raises `InputError` if there are any and it has no file.
     """
     if is_url(config.chip.name):
-        raise InputError(
-            f"chip.name = {config.chip.name!r} is one chip on the bench, and points are measured "
-            "side by side; give a preset or a chip's file"
-        )
+        raise InputError(f"chip.name = {config.chip.name!r} {_ON_BENCH}")
     text = config.chip.text()
     own = {key.removeprefix("chip."): value for key, value in settings.items() if in_chip_file(key)}
     if not own:

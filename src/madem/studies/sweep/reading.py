@@ -50,12 +50,14 @@ def read_axes(
         found.append((_choices(name, options, config, where), where))
     setters: dict[str, str] = {}
     for axis, where in found:
-        for option in axis.examples():
-            _try(option, base, config, where)
         for key in {key for option in axis.examples() for key in option.settings}:
             if key in setters:
                 raise InputError(f"{where}: {key} is set by {setters[key]} too; keep one")
             setters[key] = axis.name
+    one_chip = "chip.name" not in setters and config.chip.name != EXACT
+    for axis, where in found:
+        for option in axis.examples():
+            _try(option, base, config if one_chip else None, where)
     return tuple(axis for axis, _ in found)
 
 
@@ -120,7 +122,7 @@ def _range(key: str, table: dict[str, Any], taken: Taken, where: str) -> RangeAx
 def _end(value: float | str, taken: Taken, where: str) -> float:
     if taken.unit is not None:
         return _units.parse(value, taken.unit, where)
-    if isinstance(value, str) or (taken.whole and not value.is_integer()):
+    if isinstance(value, str) or (taken.whole and value != round(value)):
         expected = "a whole number" if taken.whole else "a number"
         raise InputError(f"{where} = {value!r}: give {expected}")
     return value
@@ -146,9 +148,12 @@ def _choices(name: str, options: Any, config: TrainConfig, where: str) -> ListAx
     return ListAxis(name, tuple(listed))
 
 
-def _try(option: Option, base: Mapping[str, Any], config: TrainConfig, where: str) -> None:
-    """Raise `InputError` if one of an option's settings is not what its key takes."""
+def _try(option: Option, base: Mapping[str, Any], config: TrainConfig | None, where: str) -> None:
+    """Raise `InputError` if one of an option's settings is not what its key takes.
+
+    `config` has the chip of all points, if there is one: else it is known at each point alone.
+    """
     place = Source(f"{where} = {option.label}", "")
     read_settings(TrainConfig, resolved(base, option.settings), place)
-    if config.chip.name != EXACT and any(map(in_chip_file, option.settings)):
+    if config is not None and any(map(in_chip_file, option.settings)):
         parse_chip(chip_of(config, option.settings), place.name)

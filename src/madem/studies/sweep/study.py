@@ -93,8 +93,9 @@ def _base(
         table = tomllib.loads(text)
     else:
         table = settings.train or {}
-        config = read_settings(TrainConfig, table, source, "train")
+        read_settings(TrainConfig, table, source, "train")
         locate(table, folder)
+        config = read_settings(TrainConfig, table, source, "train")
     if config.training.devices != 1:
         raise InputError(
             f"{source.name}: training.devices = {config.training.devices!r}: points run side by "
