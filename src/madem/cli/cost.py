@@ -1,11 +1,15 @@
 """`madem cost`: energy, time, carbon and money of a run, or of one that is yet to be made."""
 
+import functools
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
+import numpy as np
 import typer
+from jaxtyping import Float
 
 from madem._checks import InputError
 from madem.chips.hardware import source_text
@@ -37,6 +41,7 @@ from madem.studies import braille_cost, train_cost
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import Prices, account
 from madem.studies.job import Job
+from madem.studies.settling import settling_times
 from madem.studies.train_config import parse_config, read_config
 from madem.studies.train_run import TrainRun
 
@@ -63,6 +68,13 @@ def cost(
         str | None,
         typer.Option(help="Chip for a config.toml of braille; the chip.toml beside it by default."),
     ] = None,
+    continuous: Annotated[
+        bool,
+        typer.Option(
+            help="Solve a run's free phases in continuous time too, as analog neurons settle; "
+            "needs madem[continuous]."
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for figures, made if needed.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +84,8 @@ def cost(
     asked = None if scenario is None else load_scenario(scenario)
     job = _job(run, chip)
     prices = Prices(asked or load_scenario(job.scenario), known or _this_cpu(job), place)
-    found = account(job, prices)
+    settle = _settle(run) if continuous else None
+    found = account(job, prices, settle)
     if out is not None:
         _draw(job, prices, out)
     if as_json:
@@ -86,6 +99,22 @@ _RUNS: dict[str, Callable[[Path], Job]] = {
     "train": lambda path: TrainRun.open(path).job(),
 }
 """What each command's runs have counted."""
+
+_OPENED: dict[str, Callable[[Path], BrailleRun | TrainRun]] = {
+    "braille": BrailleRun.open,
+    "train": TrainRun.open,
+}
+
+
+def _settle(path: Path) -> Callable[[float], Float[np.ndarray, " samples"]]:
+    """How a run's network settles when it sees a batch of its training, as its chip is now."""
+    if not path.is_dir():
+        raise InputError(f"--continuous is for a run, whose weights are known; {path} is a file")
+    run = way_of(path, _OPENED, "continuous time is of")(path)
+    _, state = run.load()
+    batches = run.study.batches if isinstance(run, BrailleRun) else run.study.data.batches
+    inputs = batches(jax.random.fold_in(run.study.test_key, 2)).inputs
+    return functools.partial(settling_times, run.study.network, state.chip, inputs)
 
 
 def _job(path: Path, chip: str | None) -> Job:

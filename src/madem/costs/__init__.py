@@ -6,7 +6,15 @@ and `inference_events` make `Events` of them; `joules` and `seconds` are the acc
 and money, `band` and `tornado` say how sure that is, `scaled` how it grows.
 """
 
-from madem.costs.account import Arrays, joules, reading, seconds, settling
+from madem.costs.account import (
+    Arrays,
+    joules,
+    reading,
+    resolution,
+    seconds,
+    settling,
+    time_constant,
+)
 from madem.costs.constants import Constant, Kind
 from madem.costs.counts import (
     Counts,
@@ -95,10 +103,12 @@ __all__ = [
     "reading",
     "relaxation_inference",
     "relaxation_training",
+    "resolution",
     "scaled",
     "seconds",
     "settling",
     "square_plan",
+    "time_constant",
     "time_ratio",
     "tornado",
     "training_events",
