@@ -173,7 +173,7 @@ def test_a_run_settles_in_continuous_time(madem):
 def test_figures_are_drawn_and_this_cpu_is_measured(madem, finished):
     done = madem("cost", "run", "--against", "cpu", "--scenario", "bench", "--out", "figures")
     assert done.returncode == 0, done.stderr
-    assert "Cost, bench against laptop" in done.stdout
+    assert "Cost, bench against this CPU, fp32" in done.stdout
     measured = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
     assert ("thermal design power" in done.stderr) != os.access(measured, os.R_OK)
     drawn = {path.name for path in (finished[0] / "figures").iterdir()}
@@ -187,6 +187,7 @@ def test_figures_are_drawn_and_this_cpu_is_measured(madem, finished):
     [
         (("run", "--grid", "Frankreich"), "did you mean france"),
         (("run", "--against", "h20"), "did you mean h200"),
+        (("run", "--against", "gpu"), "JAX sees no accelerator"),
         (("run", "--scenario", "projekted"), "did you mean projected"),
         (("nowhere",), "give the folder of a run, or a config.toml"),
         (("run", "--chip", "ideal"), "a run has its own chip"),

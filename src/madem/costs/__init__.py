@@ -23,7 +23,7 @@ from madem.costs.counts import (
     predicted_counts,
     training_events,
 )
-from madem.costs.cpu import MeasuredCpu, measure_cpu
+from madem.costs.cpu import MeasuredRate, measure_cpu
 from madem.costs.digital import (
     COMPUTER_MEANINGS,
     Computer,
@@ -41,6 +41,7 @@ from madem.costs.digital import (
     utilisation,
 )
 from madem.costs.events import ArrayRead, Events
+from madem.costs.gpu import accelerator, measure_accelerator
 from madem.costs.grid import Grid, grid, grids
 from madem.costs.plan import Plan, Products, plan
 from madem.costs.scaling import (
@@ -71,7 +72,7 @@ __all__ = [
     "Grid",
     "Kernel",
     "Kind",
-    "MeasuredCpu",
+    "MeasuredRate",
     "Plan",
     "Products",
     "Scaled",
@@ -79,6 +80,7 @@ __all__ = [
     "Swing",
     "Task",
     "Work",
+    "accelerator",
     "backprop_inference",
     "backprop_training",
     "band",
@@ -95,6 +97,7 @@ __all__ = [
     "joules",
     "line_slots",
     "load_scenario",
+    "measure_accelerator",
     "measure_cpu",
     "measured",
     "parse_scenario",

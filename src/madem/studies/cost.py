@@ -1,5 +1,6 @@
 """The account of a run: what it took, what a computer would have taken, and how sure that is."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,8 @@ class Prices:
     """What it is compared with."""
     grid: Grid
     """Where the electricity comes from."""
+    single: Computer | None = None
+    """The same computer at single vectors, if its rate was measured for each batch."""
 
 
 def default_prices(job: Job) -> Prices:
@@ -69,7 +72,7 @@ def account(
     training = training_events(plan, counts)
     inference = inference_events(plan, job.sweeps)
 
-    def compared(events: Events, **tasks: Task) -> dict[str, Any]:
+    def compared(events: Events, prices: Prices, **tasks: Task) -> dict[str, Any]:
         digital = {name: _on_computer(task, prices) for name, task in tasks.items()}
         if job.arrays is None:
             return {"digital": digital}
@@ -90,11 +93,13 @@ def account(
         "sweeps": job.sweeps,
         "training": compared(
             training,
+            prices,
             relaxation=relaxation_training(plan, counts),
             backprop=backprop_training(plan, counts),
         ),
         "inference": compared(
             inference,
+            dataclasses.replace(prices, computer=prices.single or prices.computer),
             relaxation=relaxation_inference(plan, job.sweeps),
             backprop=backprop_inference(plan),
         ),
