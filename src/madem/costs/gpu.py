@@ -19,7 +19,7 @@ _POWER = ("nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits
 
 
 def accelerator() -> Any:
-    """The first accelerator (a `jax.Device`) that JAX sees. Raises `InputError` if there is none."""
+    """The first accelerator that JAX sees, a `jax.Device`. Raises `InputError` without one."""
     found = [device for device in jax.local_devices() if device.platform != "cpu"]
     if not found:
         raise InputError(
