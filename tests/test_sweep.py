@@ -30,6 +30,7 @@ from madem.studies.train import TrainStudy
 from madem.studies.train_config import parse_config
 from processes_for_tests import Runner
 
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples" / "studies").glob("*.toml"))
 TINY = """
 seeds = 3
 
@@ -257,6 +258,11 @@ def test_a_base_of_its_own_has_paths_relative_to_itself(tmp_path):
         read(tmp_path, CHIP, named, ("optimiser.rate = {", 'chip.device.up_down = ["90 %"]\n#'))
     with pytest.raises(InputError, match=r"line 1: .*nothing.toml: No such file"):
         read(tmp_path, text, ("configs/base", "nothing"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_the_example_studies_can_be_run(example):
+    assert read_study(example).points
 
 
 # The store
