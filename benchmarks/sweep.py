@@ -124,7 +124,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rates", type=int, default=20)
     arguments.add_argument("--seeds", type=int, default=10)
-    arguments.add_argument("--steps", type=int, default=1000)
+    arguments.add_argument("--steps", type=int, default=2000)
     options = arguments.parse_args()
     total = options.rates * options.seeds
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -74,7 +74,7 @@ def quick(monkeypatch):
     """Points whose result is their rate, or a failure where it is above the limit given."""
     limit = [np.inf]
 
-    def fake(studies):
+    def fake(studies, lanes):
         outcomes = []
         for one in studies:
             rate = one.config.optimiser.rate
@@ -339,10 +339,11 @@ def test_points_side_by_side_are_what_each_is_alone_and_one_that_diverges_is_nam
 def test_a_batch_that_fails_is_measured_point_by_point(tmp_path, monkeypatch):
     points = read(tmp_path).points[:3]
 
-    def fragile(studies):
-        if any(study.config.training.seed == 1 for study in studies):
+    def fragile(studies, lanes):
+        seeds = [study.config.training.seed for study in studies]
+        if 1 in seeds:
             raise RuntimeError("seed 1 is unlucky")
-        return [Outcome(None, 0.5, 1.0, 0.1, 0, 0)] * len(studies)
+        return [Outcome(None, 0.5, 1.0, 0.1, 0, 0)] * len(seeds)
 
     monkeypatch.setattr(batches, "measure_together", fragile)
     errors = [result.outcome.error for result in measure(PointBatch(points, 3))]

@@ -15,6 +15,8 @@ from madem.studies.sweep.axes import number_of
 _INK, _BLUE = "#1f2937", "#2563eb"
 _LOG_FROM = 30.0
 """Ratio of the ends of an axis from which it is drawn in ratios."""
+_TICKS = 7
+"""Most levels of an axis that have a tick each."""
 _CELLS = 100
 """Most cells of a map whose figures are written in."""
 
@@ -157,6 +159,10 @@ def _label(panel: Axes, axis: dict[str, Any], side: str) -> None:
     wide = min(numbers) > 0 and max(numbers) / min(numbers) >= _LOG_FROM
     if axis["log"] or wide:
         panel.set(**{f"{side}scale": "log"})
+    if len(numbers) <= _TICKS:
+        ticks = getattr(panel, f"{side}axis")
+        ticks.set_ticks(numbers, [f"{number:.3g}" for number in numbers])
+        ticks.set_ticks([], minor=True)
 
 
 def _ticks(panel: Axes, axis: dict[str, Any], side: str) -> None:

@@ -30,7 +30,7 @@ class PointBatch:
     points: tuple[Point, ...]
     """They have one program."""
     lanes: int
-    """Points that it is compiled for; those that there are stand in for those that lack."""
+    """Points that its program is compiled for."""
     version: str = madem.__version__
     """The madem that asks; another could make something else of it."""
 

@@ -1,7 +1,7 @@
 """Points that differ in seed and rates alone, trained side by side in one compiled program."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -51,6 +51,7 @@ class _Program(NamedTuple):
     steps: int
     description: ChipDescription | None
     recall: Recall
+    right: Callable[[Array, Batch], Array]
 
     def learner(self, lane: "_Lane") -> Learner:
         """The learner of one of the points."""
@@ -82,33 +83,38 @@ class _Lessons(NamedTuple):
     test: Batch
 
 
-def measure_together(studies: Sequence[TrainStudy]) -> list[Outcome]:
+def measure_together(studies: Iterable[TrainStudy], lanes: int) -> list[Outcome]:
     """Train and test the points of these studies, which have one program.
 
-    It compiles once for each program and number of points.
+    It compiles once for each program and number of `lanes`: points that there are stand in for
+    those that lack.
     """
-    first = studies[0]
-    program = _Program(
-        network=first.network,
-        rule=first.learner.rule,
-        programmer=first.learner.programmer,
-        # What is an argument is the same in all, so that it is compiled once.
-        optimiser=dataclasses.replace(first.config.optimiser, rate=1.0, final=1.0, decay=0.0),
-        steps=first.steps,
-        description=_simulated(first),
-        recall=first.recall,
-    )
-    lanes = _stacked([_lane(study) for study in studies])
-    each = [_Lessons(study.data.batches, study.data.test) for study in studies]
-    shared = all(eqx.tree_equal(each[0], other) for other in each[1:])
-    lessons = each[0] if shared else _stacked(each)
+    program, points = None, []
+    for study in studies:
+        program = program or _program(study)
+        lessons = _Lessons(study.data.batches, study.data.test)
+        if points and eqx.tree_equal(lessons, points[0][1]):
+            lessons = points[0][1]  # large data are kept once
+        points.append((_lane(study), lessons))
+    filled = [points[k % len(points)] for k in range(lanes)]
+    shared = all(lessons is points[0][1] for _, lessons in points)
+    lessons = points[0][1] if shared else _stacked([lessons for _, lessons in filled])
+    assert program is not None
+    return _outcomes(program, _stacked([lane for lane, _ in filled]), lessons, shared)[
+        : len(points)
+    ]
+
+
+def _outcomes(program: _Program, lanes: _Lane, lessons: _Lessons, shared: bool) -> list[Outcome]:
+    """Outcomes of all lanes, whose lessons are the same or not."""
+    count = len(lanes.rate)
     state, effort = _begin(program, lanes)
     efforts = np.asarray([effort.sets + effort.resets, effort.reads], np.int64)
-    diverged = np.zeros(len(studies), np.int64)
-    done, costs = 0, np.zeros((len(studies), 0))
-    while done < first.steps and not diverged.all():
-        most = min(_STRETCH, first.steps)
-        steps = min(most, first.steps - done)
+    diverged = np.zeros(count, np.int64)
+    done, costs = 0, np.zeros((count, 0))
+    while done < program.steps and not diverged.all():
+        most = min(_STRETCH, program.steps)
+        steps = min(most, program.steps - done)
         state, record = _train(program, state, lanes, lessons, shared, jnp.int32(steps), most=most)
         noted = {name: np.asarray(x)[:, :steps] for name, x in record._asdict().items()}
         finite = np.isfinite(noted["cost"]) & np.isfinite(noted["residual"])
@@ -120,10 +126,9 @@ def measure_together(studies: Sequence[TrainStudy]) -> list[Outcome]:
             noted["reads"].sum(1, dtype=np.int64),
         ]
         done += steps
-    right, settled, sound = map(
-        np.asarray, _test(program, state, lanes, lessons, shared, first.data.right)
-    )
-    diverged[~sound & (diverged == 0)] = first.steps
+    tested = _test(program, state, lanes, lessons, shared)
+    right, settled, sound = map(np.asarray, tested)
+    diverged[~sound & (diverged == 0)] = program.steps
     return [
         Outcome(f"training diverged in step {diverged[k]}; a lower optimiser.rate may help")
         if diverged[k]
@@ -135,14 +140,24 @@ def measure_together(studies: Sequence[TrainStudy]) -> list[Outcome]:
             int(efforts[0, k]),
             int(efforts[1, k]),
         )
-        for k in range(len(studies))
+        for k in range(count)
     ]
 
 
-def _simulated(study: TrainStudy) -> ChipDescription | None:
+def _program(study: TrainStudy) -> _Program:
     description = study.description
     assert description is None or isinstance(description, ChipDescription)  # checked when read
-    return description
+    return _Program(
+        network=study.network,
+        rule=study.learner.rule,
+        programmer=study.learner.programmer,
+        # What is an argument is the same in all, so that it is compiled once.
+        optimiser=dataclasses.replace(study.config.optimiser, rate=1.0, final=1.0, decay=0.0),
+        steps=study.steps,
+        description=description,
+        recall=study.recall,
+        right=study.data.right,
+    )
 
 
 def _lane(study: TrainStudy) -> _Lane:
@@ -192,14 +207,13 @@ def _test(
     lanes: _Lane,
     lessons: _Lessons,
     shared: bool,
-    right: Any,
 ) -> tuple[Float[Array, " points"], Float[Array, " points"], Bool[Array, " points"]]:
     """Shares that are right and that settled, and whether all weights are finite."""
 
     def one(state: TrainingState, lane: _Lane, lessons: _Lessons) -> tuple[Array, Array, Array]:
         key = jax.random.fold_in(lane.keys.test, program.steps)
         recalled = program.recall(state.chip, lessons.test.inputs, key)
-        answers = right(recalled.output, lessons.test)
+        answers = program.right(recalled.output, lessons.test)
         weights = jax.tree.leaves(program.programmer.known(state.chip, state.memory))
         finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in weights])
         means = [jnp.mean(each, dtype=jnp.float32) for each in (answers, recalled.converged)]

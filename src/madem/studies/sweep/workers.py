@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from madem._checks import InputError, MademError
@@ -65,14 +65,10 @@ def measured_at(batches: Sequence[PointBatch], scheduler: str) -> Iterator[list[
         yield from _measured_by(client, batches)
 
 
-def _measured_by(
-    client: Any,
-    batches: Sequence[PointBatch],
-    task: Callable[[PointBatch], list[Result]] = measure,
-) -> Iterator[list[Result]]:
+def _measured_by(client: Any, batches: Sequence[PointBatch]) -> Iterator[list[Result]]:
     """Results as they come. Batches of a worker that died go to another one, three times."""
     distributed = _distributed()
-    futures = {client.submit(task, batch, pure=False): batch for batch in batches}
+    futures = {client.submit(measure, batch, pure=False): batch for batch in batches}
     waiting = distributed.as_completed(futures)
     try:
         for future in waiting:
