@@ -28,7 +28,7 @@ kind = "digits"
 
 [train.network]
 kind = "hopfield"
-hidden = [32]
+hidden = [64]
 weight_max = 0.5
 first_weights = 0.125
 

@@ -91,11 +91,10 @@ def measure(batch: PointBatch) -> list[Result]:
 def _outcomes(batch: PointBatch) -> list[Outcome]:
     """Outcomes of a batch; if it fails as a whole, of each point alone."""
     try:
-        studies = [
+        studies = (
             TrainStudy(parse_config(point.config, point.name), point.chip) for point in batch.points
-        ]
-        filled = [studies[k % len(studies)] for k in range(batch.lanes)]
-        return measure_together(filled)[: len(studies)]
+        )
+        return measure_together(studies, batch.lanes)
     except Exception as error:
         if len(batch.points) == 1:
             return [Outcome(f"{type(error).__name__}: {error}")]
