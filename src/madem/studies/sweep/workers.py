@@ -17,6 +17,10 @@ _ONE_THREAD = {
 """Local workers calculate on one core each: XLA's own threads would take those of the others."""
 
 
+_PATIENCE = "10s"
+"""How long a scheduler may take to answer."""
+
+
 def measured_here(batches: Sequence[PointBatch]) -> Iterator[list[Result]]:
     """Measure batches one by one, in this process."""
     return map(measure, batches)
@@ -55,7 +59,7 @@ def measured_at(batches: Sequence[PointBatch], scheduler: str) -> Iterator[list[
     """
     distributed = _distributed()
     try:
-        client = distributed.Client(scheduler, timeout="10s")
+        client = distributed.Client(scheduler, timeout=_PATIENCE)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"no Dask scheduler answers at {scheduler!r} ({error}); start one with `dask scheduler`"
