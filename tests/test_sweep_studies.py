@@ -150,6 +150,8 @@ def test_an_identity_is_that_of_the_whole_setting_and_of_nothing_else(tmp_path):
         (("[axes]", "[choices.both]\na = { rule.kind = 'coupled' }\n[axes]"),
          "rule.kind is set by rule.kind too; keep one"),
         (("[axes]", "[choices.both]\na = 3\n[axes]"), r"choices.both.a = 3: give a table of"),
+        (("[axes]", "[choices.seed]\na = { rule.beta = 0.2 }\n[axes]"), "column of this name"),
+        (("seeds = 3", "[design]\nkind = 'sobol'\npoints = 1000000000"), "from 1 to 100000"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_study_is_said_with_its_place(tmp_path, change, said):

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from madem.studies._settings import FROM_1, NOT_BELOW_0, checked
+from madem.studies._settings import NOT_BELOW_0, Check, checked
 from madem.studies.sweep.axes import AbstractAxis, Option
+
+MOST = 100_000
+"""Most points of a study: each is checked before the first is measured."""
+
+_POINTS = Check(lambda points: 1 <= points <= MOST, f"a whole number from 1 to {MOST}")
 
 
 class AbstractDesign(abc.ABC):
@@ -32,7 +37,7 @@ class Grid(AbstractDesign):
 class Random(AbstractDesign):
     """Points drawn uniformly over the axes."""
 
-    points: int = checked(FROM_1)
+    points: int = checked(_POINTS)
     """Settings."""
     seed: int = checked(NOT_BELOW_0, 0)
     """Seed of the design; seeds of the runs are others."""
@@ -50,7 +55,7 @@ class Sobol(AbstractDesign):
     Owen, J. Complexity 14, 466 (1998); best with a power of 2 of points.
     """
 
-    points: int = checked(FROM_1)
+    points: int = checked(_POINTS)
     """Settings."""
     seed: int = checked(NOT_BELOW_0, 0)
     """Seed of the design; seeds of the runs are others."""

@@ -24,6 +24,9 @@ _LAST = (
     "finished",
 )
 
+TAKEN = (*_FIRST, *_LAST)
+"""Names of columns, which no axis can have."""
+
 
 def columns(rows: Sequence[dict[str, Any]], axes: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Results by column; axes stand by their names, quantities as numbers in SI units."""

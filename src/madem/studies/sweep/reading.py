@@ -9,6 +9,7 @@ from madem._checks import InputError
 from madem.chips import parse_chip
 from madem.studies._settings import Check, Source, checked, one_of, read_settings
 from madem.studies.sweep.axes import AbstractAxis, ListAxis, Option, RangeAxis
+from madem.studies.sweep.export import TAKEN
 from madem.studies.sweep.keys import Taken, taken_by
 from madem.studies.sweep.point import chip_of, in_chip_file, resolved
 from madem.studies.train_config import EXACT, TrainConfig
@@ -134,6 +135,8 @@ def _choices(name: str, options: Any, config: TrainConfig, where: str) -> ListAx
             f"{where}: give a table of options, each a table of settings, such as "
             'exact = { chip.name = "exact", update.kind = "digital" }'
         )
+    if name in TAKEN:
+        raise InputError(f"{where}: results have a column of this name; give another one")
     listed = []
     for label, settings in options.items():
         if not isinstance(settings, Mapping) or not settings:

@@ -9,7 +9,7 @@ from typing import Any
 from madem._checks import InputError
 from madem.studies._settings import FROM_1, Source, about, checked, kind_of, read_settings
 from madem.studies.sweep.axes import AbstractAxis
-from madem.studies.sweep.designs import DESIGNS, AbstractDesign, Grid
+from madem.studies.sweep.designs import DESIGNS, MOST, AbstractDesign, Grid
 from madem.studies.sweep.point import Point, hash_of, make_point
 from madem.studies.sweep.reading import read_axes
 from madem.studies.train import TrainStudy
@@ -124,6 +124,8 @@ def _points(
                 if point.identity not in seen:
                     seen.add(point.identity)
                     yield point
+        if len(seen) > MOST:
+            raise InputError(f"{source.name}: there are more than {MOST} points; ask for fewer")
 
 
 def _try_programs(points: tuple[Point, ...], source: Source) -> None:
