@@ -41,6 +41,7 @@ COMMANDS = _Commands(
     recall="madem.cli.braille",
     compare="madem.cli.compare",
     report="madem.cli.report",
+    lab="madem.cli.lab",
     cost="madem.cli.cost",
     chip="madem.cli.chip",
     fit="madem.cli.fit",
