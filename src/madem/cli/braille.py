@@ -1,5 +1,6 @@
 """`madem braille` and `recall`: the study of the nine names."""
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,11 @@ from madem.chips import PRESETS
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.cli._cost import show_cost
+from madem.cli._runs import toml_table
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
-from madem.studies.braille_cost import job_of_run
+from madem.studies.braille_cost import config_table, job_of_run
 from madem.studies.braille_pictures import braille_pictures
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import account, default_prices
@@ -25,6 +27,7 @@ _Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
 
 def braille(
+    context: typer.Context,
     words: Annotated[
         str, typer.Option(help="Words to learn, a–z: separated by commas, or a file, one a line.")
     ] = ",".join(NINE_NAMES),
@@ -51,27 +54,35 @@ def braille(
         int, typer.Option(help="Words in the test at each flip probability.")
     ] = BrailleConfig.samples,
     seed: Annotated[int, typer.Option(help="Seed of the run and of its chip.")] = 0,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A config.toml to start from; options that are given go before it."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, made anew; runs/… by default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a chip to reconstruct words in Braille from distorted ones, and test it."""
-    config = BrailleConfig(
-        words=_words(words),
-        flip=flip,
-        network=network,
-        hidden=_sizes(hidden),
-        rule=rule,
-        programming=programming,
-        steps=steps,
-        samples=samples,
-        seed=seed,
-    )
+    asked = {
+        "words": _words(words),
+        "flip": flip,
+        "network": network,
+        "hidden": _sizes(hidden),
+        "rule": rule,
+        "programming": programming,
+        "steps": steps,
+        "samples": samples,
+        "seed": seed,
+    }
+    if config is not None:
+        asked = {name: value for name, value in asked.items() if _given(context, name)}
+    start = BrailleConfig() if config is None else _from_file(config)
+    settings = dataclasses.replace(start, **asked)
     path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
     try:
         with messages.status("self-test, and first weights"):
-            run = BrailleRun.create(path, config, source_text(chip))
+            run = BrailleRun.create(path, settings, source_text(chip))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
     complete(run, as_json)
@@ -156,6 +167,16 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
     if "cost" in summary:  # not in runs of an older madem
         show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether an option was given, rather than left at its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _from_file(path: Path) -> BrailleConfig:
+    return config_table(toml_table(path, "a config.toml of madem braille"), path)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import typer
 
 from madem.chips import PRESETS
 from madem.cli._console import messages, results
-from madem.lab import PORT, address_of, check_lab_extra, lab_chips, listening, serve
+from madem.lab import PORT, address_of, check_lab_extra, lab_chips, listening
 
 
 def lab(
@@ -22,6 +22,8 @@ def lab(
 ) -> None:
     """Watch a chip learn, break it, and watch it heal, on a page that this machine alone sees."""
     check_lab_extra()
+    from madem.lab.server import LabServer  # noqa: PLC0415 (an extra)
+
     chips, first = lab_chips(chip)
     with listening(port) as listener:
         address = address_of(listener)
@@ -33,4 +35,4 @@ def lab(
                 webbrowser.open(address)
 
         with contextlib.suppress(KeyboardInterrupt):
-            serve(listener, chips, first, ready)
+            LabServer(chips, first, ready).run(sockets=[listener])

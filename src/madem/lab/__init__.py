@@ -1,21 +1,8 @@
-"""A live page on this machine: a chip learns words while a person breaks it."""
+"""A live page on this machine: a chip learns words while a person breaks it.
 
-from madem.lab._serving import (
-    PORT,
-    ServerError,
-    address_of,
-    check_lab_extra,
-    lab_chips,
-    listening,
-    serve,
-)
+`madem.lab.server` serves it, and needs the extra `lab`.
+"""
 
-__all__ = [
-    "PORT",
-    "ServerError",
-    "address_of",
-    "check_lab_extra",
-    "lab_chips",
-    "listening",
-    "serve",
-]
+from madem.lab._serving import PORT, address_of, check_lab_extra, lab_chips, listening
+
+__all__ = ["PORT", "address_of", "check_lab_extra", "lab_chips", "listening"]

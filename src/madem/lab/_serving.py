@@ -1,23 +1,17 @@
-"""From a port to a page that is open."""
+"""Before the page is served: what it needs, its port, and its chips."""
 
 import contextlib
 import importlib.util
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from madem._checks import InputError, MademError
+from madem._checks import InputError
 from madem.chips import PRESETS, ChipDescription, load_chip
 from madem.chips.hardware import is_url
 
 PORT = 8765
 """Where the page is unless another port is asked for."""
-_MOST_BYTES = 8 * 2**20
-"""Of a message; a longer one ends its connection, and the page connects again."""
 _NEEDED = {"starlette": "Starlette", "uvicorn": "uvicorn", "websockets": "websockets"}
-
-
-class ServerError(MademError):
-    """The server ended by itself."""
 
 
 def check_lab_extra() -> None:
@@ -66,37 +60,3 @@ def lab_chips(chip: str) -> tuple[dict[str, ChipDescription], str]:
     asked = load_chip(chip)
     name = asked.name if asked.name not in chips else f"{asked.name} ({chip})"
     return {name: asked} | chips, name
-
-
-def serve(
-    listener: socket.socket,
-    chips: dict[str, ChipDescription],
-    first: str,
-    ready: Callable[[], None],
-) -> None:
-    """Serve until Ctrl-C; calls `ready` once the page can be opened."""
-    check_lab_extra()
-    import uvicorn  # noqa: PLC0415 (an extra)
-
-    from madem.lab._server import lab_app  # noqa: PLC0415 (needs the extra)
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready()
-
-    config = uvicorn.Config(
-        lab_app(chips, first),
-        ws="websockets-sansio",
-        ws_max_size=_MOST_BYTES,
-        ws_per_message_deflate=False,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        lifespan="on",
-    )
-    server = Server(config)
-    server.run(sockets=[listener])
-    if not server.started:
-        raise ServerError("the lab's server did not start; what it printed says why")

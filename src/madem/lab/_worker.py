@@ -113,6 +113,7 @@ class Worker:
                 self._on_paper(lambda sheet: sheet.turned(command))
             case Break():
                 self.experiment = self._needed().broken(command)
+                self._steps = 1  # so that the fall is seen before it is mended
                 self._picture()
             case "distort":
                 self._drawn += 1

@@ -7,11 +7,13 @@ that points its name at this machine has another host.
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -33,6 +35,8 @@ HOSTS = ("127.0.0.1", "localhost", "::1")
 """Names of this machine for itself."""
 MOST_PAGES = 8
 """Pages that watch at once."""
+_MOST_BYTES = 8 * 2**20
+"""Of a message; a longer one ends its connection, and the page connects again."""
 _FILES = {
     "": ("lab.html", "text/html"),
     "lab.css": ("lab.css", "text/css"),
@@ -71,6 +75,32 @@ def lab_app(chips: Mapping[str, ChipDescription], first: str) -> ASGIApp:
         WebSocketRoute("/live", pages.page),
     ]
     return _OwnPagesOnly(Starlette(routes=routes, lifespan=working))
+
+
+class LabServer(uvicorn.Server):
+    """Serves the page until Ctrl-C, or `should_exit` is set; `ready` is called once it can."""
+
+    def __init__(self, chips: Mapping[str, ChipDescription], first: str, ready: Callable[[], None]):
+        super().__init__(
+            uvicorn.Config(
+                lab_app(chips, first),
+                ws="websockets-sansio",
+                ws_max_size=_MOST_BYTES,
+                ws_per_message_deflate=False,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=2,
+                lifespan="on",
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
 
 class _OwnPagesOnly:
@@ -173,27 +203,27 @@ class _Pages:
             }
         }
 
-    async def page(self, socket: WebSocket) -> None:
+    async def page(self, page: WebSocket) -> None:
         """Serve one page until it leaves."""
-        await socket.accept()
+        await page.accept()
         if self._open >= MOST_PAGES:
-            await _send(socket, {"refused": f"{MOST_PAGES} pages are open; close one of them"})
-            await socket.close(1013)
+            await _send(page, {"refused": f"{MOST_PAGES} pages are open; close one of them"})
+            await page.close(1013)
             return
         self._open += 1
         try:
-            await self._serve(socket)
+            await self._serve(page)
         finally:
             self._open -= 1
 
-    async def _serve(self, socket: WebSocket) -> None:
+    async def _serve(self, page: WebSocket) -> None:
         loop, fresh = asyncio.get_running_loop(), asyncio.Event()
         fresh.set()
         forget = self._worker.listen(lambda: loop.call_soon_threadsafe(fresh.set))
-        showing = asyncio.create_task(self._show(socket, fresh))
+        showing = asyncio.create_task(self._show(page, fresh))
         try:
             while True:
-                await self._answer(socket, await _heard(socket))
+                await self._answer(page, await _heard(page))
         except WebSocketDisconnect:
             pass
         finally:
@@ -202,28 +232,28 @@ class _Pages:
             with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
                 await showing
 
-    async def _show(self, socket: WebSocket, fresh: asyncio.Event) -> None:
-        await _send(socket, self._hello)
+    async def _show(self, page: WebSocket, fresh: asyncio.Event) -> None:
+        await _send(page, self._hello)
         while True:
             await fresh.wait()
             fresh.clear()
-            await _send(socket, {"view": self._worker.view})
+            await _send(page, {"view": self._worker.view})
 
-    async def _answer(self, socket: WebSocket, text: str) -> None:
+    async def _answer(self, page: WebSocket, text: str) -> None:
         try:
             self._worker.ask(read_message(text, self._chips))
         except InputError as error:
-            await _send(socket, {"refused": str(error)})
+            await _send(page, {"refused": str(error)})
 
 
-async def _heard(socket: WebSocket) -> str:
+async def _heard(page: WebSocket) -> str:
     """The next message; bytes as the text that they are, or as none."""
-    message = await socket.receive()
+    message = await page.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
     text = message.get("text")
     return text if text is not None else message["bytes"].decode("utf-8", "replace")
 
 
-async def _send(socket: WebSocket, message: Mapping[str, Any]) -> None:
-    await socket.send_text(json.dumps(message, allow_nan=False, separators=(",", ":")))
+async def _send(page: WebSocket, message: Mapping[str, Any]) -> None:
+    await page.send_text(json.dumps(message, allow_nan=False, separators=(",", ":")))
