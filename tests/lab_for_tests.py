@@ -13,11 +13,11 @@ CHIPS = {
     )
 }
 SETTINGS: dict[str, Any] = {
-    "words": ["ada", "bob", "eve"], "chip": "small", "flip": 0.1, "hidden": 8, "steps": 300,
+    "words": ["ada", "bob", "eve"], "chip": "small", "flip": 0.1, "hidden": 12, "steps": 300,
     "seed": 1, "stuck": 0, "noise": 0, "mismatch": 0, "programming_error": 0,
 }  # fmt: skip
-HIDDEN_COLUMNS = 5
-"""Of the 8 hidden neurons, how many are broken: enough to be seen, and few enough to heal."""
+HIDDEN_COLUMNS = 4
+"""Of the 12 hidden neurons, how many are broken: enough to be seen, and few enough to heal."""
 
 
 def train(**changes: Any) -> dict[str, Any]:

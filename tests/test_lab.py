@@ -60,6 +60,7 @@ class Page:
             assert time.monotonic() < deadline, self.view["phase"]
             assert self.view["phase"] != "failed", self.view["note"]
             heard = self._hear()
+            assert "refused" not in heard, heard
             self.view = heard.get("view", self.view)
         return self.view
 
@@ -128,7 +129,7 @@ def test_the_chip_learns_what_can_be_learned(drama):
     assert learned["pulses"] > 0
     energy = learned["energy"]["middle"]
     assert energy[-1] < energy[0]
-    assert [(one["rows"], one["columns"]) for one in learned["arrays"]] == [(19, 8), (9, 18)]
+    assert [(one["rows"], one["columns"]) for one in learned["arrays"]] == [(19, 12), (13, 18)]
 
 
 def test_broken_columns_are_felt_and_heal(drama):
@@ -137,7 +138,7 @@ def test_broken_columns_are_felt_and_heal(drama):
     assert drama.healed["breaks"] == [at] * HIDDEN_COLUMNS
     before = exact[steps <= at][-3:].mean()
     after = exact[steps > at]
-    assert after[0] < before - 0.15
+    assert after[0] < before - 0.1
     assert after[-3:].mean() > before - 0.05
     assert drama.healed["touched"]
     assert not drama.learned["touched"]
@@ -148,7 +149,7 @@ def test_the_configuration_makes_the_same_run_again(drama, tmp_path):
     path.write_bytes(drama.whole["config.toml"])
     config = config_table(tomllib.loads(path.read_text()), path)
     assert config == BrailleConfig(
-        words=("ada", "bob", "eve"), flip=0.1, hidden=(8,), steps=300, seed=1
+        words=("ada", "bob", "eve"), flip=0.1, hidden=(12,), steps=300, seed=1
     )
     again = BrailleRun.create(tmp_path / "again", config, drama.whole["chip.toml"].decode())
     *_, last = again.train()
@@ -175,7 +176,7 @@ def test_a_broken_chip_is_taken_along_as_it_is(drama, tmp_path):
 
 HOSTILE = [
     (train(words=["<img src=x onerror=alert(1)>"]), "has 28 letters"),
-    (train(words=["<b>a</b>"]), "'<' is not one of the letters a–z"),
+    (train(words=["ada", "<b>a</b>"]), "'<' is not one of the letters a–z"),
     (train(words=["a" * 10_000]), "has 10,000 letters"),
     (train(words=["ab"] * 1000), "1,000 words; give up to 24"),
     (train(words=[]), "word"),
@@ -230,9 +231,9 @@ def test_the_worker_says_what_it_cannot_do(client, drama):
         page = Page(socket)
         asked = [
             (break_column(0, array=7), "there is no array 7; the network uses 2"),
-            (break_column(8), "there is no column 8 of array 0"),
+            (break_column(12), "there is no column 12 of array 0"),
             ({"do": "draw", "word": 3, "dot": 0}, "there is no dot 0 of word 3"),
-            (train(words=["abcdefghij"], hidden=40), "shorter words"),
+            (train(words=["abcdefghij", "ada"]), "shorter words"),
         ]
         for message, reason in asked:
             number = page.view["number"]
@@ -254,6 +255,10 @@ def test_a_drawn_dot_is_recalled_at_once(client, drama):
         ]
 
 
+def opened(client, headers):
+    return client.websocket_connect("/live", headers=dict(headers))  # which adds to them
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -267,7 +272,7 @@ def test_a_drawn_dot_is_recalled_at_once(client, drama):
     ids=["no origin", "other site", "other port", "null", "rebound name", "damaged"],
 )
 def test_other_sites_do_not_get_in(client, headers):
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/live", headers=headers):
+    with pytest.raises(WebSocketDisconnect), opened(client, headers):
         pass
     if len(headers) > 1:
         assert client.get("/", headers=headers).status_code == 403
