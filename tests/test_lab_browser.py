@@ -54,7 +54,7 @@ def wait_for(page: Page, phase: str) -> None:
 
 def fill_in(page: Page, steps: int) -> None:
     page.wait_for_selector("#chip option", state="attached")
-    page.get_by_label("Words").fill(" ".join(SETTINGS["words"]))
+    page.get_by_role("textbox", name="Words").fill(" ".join(SETTINGS["words"]))
     for name in ("flip", "hidden"):
         page.locator(f"#{name}").fill(str(SETTINGS[name]))
     page.get_by_label("Steps").fill(str(steps))
@@ -145,13 +145,13 @@ def test_what_is_hostile_is_shown_as_text_and_changes_nothing(visit):
     refused = page.locator("#refused-text")
     before = page.locator("#status").inner_text()
     for words, said in ((HOSTILE, "'<img'"), ("a" * 1_000_000, "1,000,"), ("ada", "1 words")):
-        page.get_by_label("Words").fill(words)
+        page.get_by_role("textbox", name="Words").fill(words)
         page.get_by_role("button", name="Train a new chip").click()
         expect(refused).to_contain_text(said)
         page.get_by_role("button", name="Dismiss").click()
     page.evaluate("document.getElementById('chip').append(new Option('<b>x</b>', '<b>x</b>'))")
     page.evaluate("document.getElementById('chip').value = '<b>x</b>'")
-    page.get_by_label("Words").fill("ada bob")
+    page.get_by_role("textbox", name="Words").fill("ada bob")
     page.get_by_role("button", name="Train a new chip").click()
     expect(refused).to_contain_text("unknown chip '<b>x</b>'")
     assert page.title() == "madem lab"
