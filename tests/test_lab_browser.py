@@ -23,7 +23,7 @@ from madem.lab.server import LabServer
 pytestmark = NO_CHROMIUM
 PATIENCE = 180_000  # ms: what is compiled on a busy machine takes its time
 FIRST_PICTURE, UPDATES = 3.0, 5.0
-HOSTILE = "<img src=x onerror=document.title=1> <script>document.title=2</script>"
+HOSTILE = "ada <b>bob</b> <script>"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def address():
 def visit(chromium, address):
     opened = Visit(chromium, address, 1280, 900, "light")
     opened.page.set_default_timeout(PATIENCE)
-    opened.page.wait_for_function("document.body.dataset.phase !== 'lost'")
+    opened.page.wait_for_selector("#chip option", state="attached")
     yield opened
     opened.check_calm(address, address.replace("http:", "ws:"))
 
@@ -53,12 +53,11 @@ def wait_for(page: Page, phase: str) -> None:
 
 
 def fill_in(page: Page, steps: int) -> None:
-    page.wait_for_selector("#chip option", state="attached")
     page.get_by_role("textbox", name="Words").fill(" ".join(SETTINGS["words"]))
     for name in ("flip", "hidden"):
         page.locator(f"#{name}").fill(str(SETTINGS[name]))
-    page.get_by_label("Steps").fill(str(steps))
-    page.get_by_label("Seed").fill(str(SETTINGS["seed"]))
+    page.get_by_label("Steps", exact=True).fill(str(steps))
+    page.get_by_label("Seed", exact=True).fill(str(SETTINGS["seed"]))
 
 
 def pictures(page: Page) -> int:
@@ -94,13 +93,13 @@ def test_train_break_heal_and_take_along(visit, tmp_path):
     wait_for(page, "paused")
     fill_in(page, SETTINGS["steps"])
     page.get_by_role("button", name="Train a new chip").click()
-    page.wait_for_function("document.getElementById('step').textContent.endsWith('/ 300')")
+    expect(page.locator("#step")).to_have_text("300 / 300", timeout=PATIENCE)
     wait_for(page, "done")
     expect(page.locator("#recovered")).to_have_text("3 of 3")
     keep(page, "lab-learned.png")
     break_columns(page)
     page.get_by_role("button", name="Learn on").click()
-    page.wait_for_function("document.getElementById('step').textContent === '600 / 600'")
+    expect(page.locator("#step")).to_have_text("600 / 600", timeout=PATIENCE)
     assert f"devices broken {HIDDEN_COLUMNS} times" in exact_curve(page)
     take_along(page, tmp_path)
     assert barriers(page) == []
@@ -144,7 +143,7 @@ def test_what_is_hostile_is_shown_as_text_and_changes_nothing(visit):
     fill_in(page, 300)
     refused = page.locator("#refused-text")
     before = page.locator("#status").inner_text()
-    for words, said in ((HOSTILE, "'<img'"), ("a" * 1_000_000, "1,000,"), ("ada", "1 words")):
+    for words, said in ((HOSTILE, "'<b>bob</b>': '<' is not one of the letters a–z"), ("a" * 1_000_000, "1,000,"), ("ada", "1 words")):
         page.get_by_role("textbox", name="Words").fill(words)
         page.get_by_role("button", name="Train a new chip").click()
         expect(refused).to_contain_text(said)
