@@ -143,7 +143,11 @@ def test_what_is_hostile_is_shown_as_text_and_changes_nothing(visit):
     fill_in(page, 300)
     refused = page.locator("#refused-text")
     before = page.locator("#status").inner_text()
-    for words, said in ((HOSTILE, "'<b>bob</b>': '<' is not one of the letters a–z"), ("a" * 1_000_000, "1,000,"), ("ada", "1 words")):
+    for words, said in (
+        (HOSTILE, "'<b>bob</b>': '<' is not one of the letters a–z"),
+        ("a" * 1_000_000, "1,000,"),
+        ("ada", "1 words"),
+    ):
         page.get_by_role("textbox", name="Words").fill(words)
         page.get_by_role("button", name="Train a new chip").click()
         expect(refused).to_contain_text(said)

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from madem._checks import InputError, MademError
-from madem.chips import SimulatedChip
+from madem.chips import SimulatedChip, load_chip
 from madem.lab._asked import Asked, Break, Command, Draw
 from madem.lab._experiment import MOST_STEPS, Experiment, Sheet, begun, look, sheet_of
 from madem.lab._view import chip_view, experiment_view, words_view
 from madem.studies.braille import BrailleStudy
+from madem.studies.braille_config import BrailleConfig
 from madem.studies.pictures import used_arrays
 
 _WAITING = 64
@@ -81,6 +82,7 @@ class Worker:
         return lambda: self._listeners.discard(listener)
 
     def _work(self) -> None:
+        BrailleStudy(BrailleConfig(), load_chip("taox-64"))  # JAX starts while a page is opened
         while not self._stopping:
             try:
                 if self._command():

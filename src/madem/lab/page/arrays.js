@@ -1,6 +1,7 @@
 // Arrays as maps, and what a click on one breaks.
 
-const PIXELS = 10;  // of a pair, on the canvas itself
+const WIDE = 640;  // pixels of a map, on the canvas itself
+const LARGEST = 32;  // of a pair, on the page
 
 export class Maps {
   // `hit(array, row, column, whole)` is called for a click; `point(text)` for what is under the pointer.
@@ -25,10 +26,12 @@ export class Maps {
     caption.textContent = `Array ${number}: ${one.rows} rows × ${one.columns} columns in use`;
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
-    canvas.width = PIXELS * one.columns;
-    canvas.height = PIXELS * one.rows;
+    const side = Math.max(8, Math.round(WIDE / one.columns));  // of a pair
+    canvas.width = side * one.columns;
+    canvas.height = side * one.rows;
+    canvas.style.maxWidth = `${LARGEST * one.columns}px`;
     figure.append(caption, canvas);
-    const map = { figure, canvas, number, small: new OffscreenCanvas(one.columns, one.rows), at: null };
+    const map = { figure, canvas, number, side, small: new OffscreenCanvas(one.columns, one.rows), at: null };
     canvas.addEventListener("click", (event) => {
       const [row, column] = pairAt(map, event);
       this.hit(number, row, column, event.shiftKey);
@@ -75,35 +78,36 @@ function draw(map, one, colours, extent) {
   map.small.getContext("2d").putImageData(image, 0, 0);
   const context = map.canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  context.drawImage(map.small, 0, 0, PIXELS * one.columns, PIXELS * one.rows);
+  context.drawImage(map.small, 0, 0, map.canvas.width, map.canvas.height);
   cross(context, map, colours.mark);
   if (map.at) frame(context, map, extent, colours.mark);
   label(map);
 }
 
 function cross(context, map, colour) {
+  const { side } = map, from = 0.25 * side, to = 0.75 * side;
   context.strokeStyle = colour;
-  context.lineWidth = 1.4;
+  context.lineWidth = Math.max(1.2, side / 12);
   context.beginPath();
   map.stuck.forEach((stuck, pair) => {
     if (!stuck) return;
-    const x = PIXELS * (pair % map.one.columns), y = PIXELS * Math.floor(pair / map.one.columns);
-    context.moveTo(x + 2.5, y + 2.5);
-    context.lineTo(x + PIXELS - 2.5, y + PIXELS - 2.5);
-    context.moveTo(x + PIXELS - 2.5, y + 2.5);
-    context.lineTo(x + 2.5, y + PIXELS - 2.5);
+    const x = side * (pair % map.one.columns), y = side * Math.floor(pair / map.one.columns);
+    context.moveTo(x + from, y + from);
+    context.lineTo(x + to, y + to);
+    context.moveTo(x + to, y + from);
+    context.lineTo(x + from, y + to);
   });
   context.stroke();
 }
 
 function frame(context, map, extent, colour) {
-  const [row, column] = map.at;
+  const [row, column] = map.at, { side } = map;
   const { rows, columns } = map.one;
   const [top, high] = extent === "column" ? [0, rows] : [row, 1];
   const [left, wide] = extent === "row" ? [0, columns] : [column, 1];
   context.lineWidth = 2;
   context.strokeStyle = colour;
-  context.strokeRect(PIXELS * left, PIXELS * top, PIXELS * wide, PIXELS * high);
+  context.strokeRect(side * left, side * top, side * wide, side * high);
 }
 
 function label(map) {
