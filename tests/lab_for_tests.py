@@ -24,6 +24,6 @@ def train(**changes: Any) -> dict[str, Any]:
     return {"do": "train", "settings": SETTINGS | changes}
 
 
-def break_column(column: int, **changes: Any) -> dict[str, Any]:
+def break_column(column: Any, **changes: Any) -> dict[str, Any]:
     asked = {"array": 0, "row": None, "column": column, "devices": "both", "stuck": "off"}
     return {"do": "break", **asked, **changes}

@@ -1,5 +1,6 @@
 """The lab without a browser: what it refuses, and a session from the first word to the archive."""
 
+import dataclasses
 import io
 import json
 import sys
@@ -14,13 +15,15 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from typer.main import get_command
 
 from lab_for_tests import CHIPS, HIDDEN_COLUMNS, SETTINGS, break_column, train
 from madem import cli
 from madem._checks import InputError
-from madem.chips import PRESETS, chip_text, stuck_devices
+from madem.chips import PRESETS, SimulatedChip, chip_text, stuck_devices
 from madem.lab import address_of, lab_chips, listening
-from madem.lab._asked import Break, Draw, read_message
+from madem.lab._asked import Break, Draw, read_message, read_settings
+from madem.lab._takeaway import config_text
 from madem.lab._worker import Worker
 from madem.lab.server import lab_app
 from madem.studies.braille_config import BrailleConfig
@@ -167,6 +170,7 @@ def test_a_broken_chip_is_taken_along_as_it_is(drama, tmp_path):
     assert record.flaws == ("the run is not finished: what is shown is where it stands",)
     assert record.metrics[-1]["step"] == 2 * SETTINGS["steps"]
     _, state = BrailleRun.open(folder).load()
+    assert isinstance(state.chip, SimulatedChip)
     told = json.loads((folder / "broken.json").read_text())
     assert told["steps"] == [SETTINGS["steps"]] * HIDDEN_COLUMNS
     assert told["devices"] == np.argwhere(np.asarray(stuck_devices(state.chip))).tolist()
@@ -314,6 +318,7 @@ def test_a_port_in_use_is_said_and_is_wrong_input(monkeypatch, capsys):
         port = listener.getsockname()[1]
         assert listener.getsockname()[0] == "127.0.0.1"
         assert address_of(listener) == f"http://127.0.0.1:{port}/"
+        monkeypatch.setattr(cli, "_keep_compiled_programs", lambda: None)
         monkeypatch.setattr(sys, "argv", ["madem", "lab", "--no-browser", "--port", str(port)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -337,3 +342,32 @@ def test_a_chip_of_ones_own_is_offered_first(tmp_path):
     assert list(chips) == ["mine", *PRESETS]
     assert first == "mine"
     assert lab_chips("taox-64")[1] == "taox-64"
+
+
+def test_braille_starts_from_a_configuration(monkeypatch, tmp_path):
+    asked = read_settings(SETTINGS, CHIPS)
+    (tmp_path / "config.toml").write_text(config_text(asked))
+    begun = []
+
+    def create(path, config, chip):
+        begun.append((config, chip))
+        raise InputError("enough")
+
+    monkeypatch.setattr(BrailleRun, "create", create)
+    options = ["--config", str(tmp_path / "config.toml"), "--chip", "ideal"]
+    for more in ([], ["--steps", "7", "--flip", "0.3"]):
+        with pytest.raises(InputError, match="enough"):
+            get_command(cli.app).main(["braille", *options, *more], standalone_mode=False)
+    changed = dataclasses.replace(asked.config, steps=7, flip=0.3)
+    assert begun == [(asked.config, chip_text("ideal")), (changed, chip_text("ideal"))]
+    with pytest.raises(InputError, match=r"nowhere.toml: No such file .*; give a config.toml"):
+        get_command(cli.app).main(["braille", "--config", "nowhere.toml"], standalone_mode=False)
+
+
+def test_faults_by_sliders_change_the_chip_and_its_name():
+    same = read_settings(SETTINGS, CHIPS).chip
+    assert same == CHIPS["small"]
+    chip = read_settings(SETTINGS | {"stuck": 0.1, "noise": 0.02, "mismatch": 0.3}, CHIPS).chip
+    assert (chip.device.stuck_on, chip.device.stuck_off) == (0.05, 0.05)
+    assert (chip.read.noise, chip.neurons.gain_spread) == (0.02, 0.3)
+    assert chip.name == "small, changed in the lab"

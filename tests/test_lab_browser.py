@@ -115,8 +115,10 @@ def break_columns(page: Page) -> None:
         if column == 1:
             page.get_by_label("a column").check()
         page.get_by_label("Stuck", exact=True).select_option("off")
-        at = {"x": (column + 0.5) * box["width"] / SETTINGS["hidden"], "y": box["height"] / 2}
-        canvas.click(position=at, modifiers=[] if column else ["Shift"])
+        x = (column + 0.5) * box["width"] / SETTINGS["hidden"]
+        canvas.click(
+            position={"x": x, "y": box["height"] / 2}, modifiers=[] if column else ["Shift"]
+        )
     stuck = f"{HIDDEN_COLUMNS * 19} with a stuck device"
     expect(canvas).to_have_attribute("aria-label", re.compile(stuck), timeout=PATIENCE)
 

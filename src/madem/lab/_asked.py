@@ -124,10 +124,12 @@ def read_settings(table: Mapping[str, Any], chips: Mapping[str, ChipDescription]
     known = {"words", "chip", *SETTINGS, *FAULTS}
     if unknown := sorted(set(table) - known):
         raise InputError(f"unknown setting {_show(unknown[0])}; known: {', '.join(sorted(known))}")
-    values = {name: _between(table, name, slider) for name, slider in SETTINGS.items()}
+    values: dict[str, Any] = {
+        name: _between(table, name, slider) for name, slider in SETTINGS.items()
+    }
     faults = {name: _between(table, name, slider) for name, slider in FAULTS.items()}
-    hidden = int(values.pop("hidden"))
-    config = BrailleConfig(words=_words(table.get("words")), hidden=(hidden,), **values)
+    hidden = (values.pop("hidden"),)
+    config = BrailleConfig(words=_words(table.get("words")), hidden=hidden, **values)
     text = toml_text(_with_faults(_chosen(table.get("chip"), chips), faults))
     return Asked(config, parse_chip(text), text)
 
@@ -210,7 +212,7 @@ def _index(table: Mapping[str, Any], name: str) -> int:
 
 
 def _between(table: Mapping[str, Any], name: str, slider: Slider) -> float | int:
-    value = table.get(name)
+    value: Any = table.get(name)
     kinds = (int,) if slider.whole else (int, float)
     if type(value) not in kinds or not slider.low <= value <= slider.high:
         kind = "a whole number" if slider.whole else "a number"

@@ -219,7 +219,12 @@ class _Pages:
     async def _serve(self, page: WebSocket) -> None:
         loop, fresh = asyncio.get_running_loop(), asyncio.Event()
         fresh.set()
-        forget = self._worker.listen(lambda: loop.call_soon_threadsafe(fresh.set))
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the page with it
+                loop.call_soon_threadsafe(fresh.set)
+
+        forget = self._worker.listen(tell)
         showing = asyncio.create_task(self._show(page, fresh))
         try:
             while True:
