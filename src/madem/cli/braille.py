@@ -27,33 +27,62 @@ _Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
 
 def braille(
-    context: typer.Context,
     words: Annotated[
-        str, typer.Option(help="Words to learn, a–z: separated by commas, or a file, one a line.")
-    ] = ",".join(NINE_NAMES),
+        str | None,
+        typer.Option(
+            help="Words to learn, a–z: separated by commas, or a file, one a line.",
+            show_default=",".join(NINE_NAMES),
+        ),
+    ] = None,
     flip: Annotated[
-        float, typer.Option(help="Probability that a dot is flipped in training.")
-    ] = BrailleConfig.flip,
+        float | None,
+        typer.Option(
+            help="Probability that a dot is flipped in training.",
+            show_default=str(BrailleConfig.flip),
+        ),
+    ] = None,
     chip: Annotated[
         str, typer.Option(help=f"One of {', '.join(PRESETS)}, a TOML file, or tcp://HOST:PORT.")
     ] = "taox-64",
     network: Annotated[
-        str, typer.Option(help="`layered` or `associative`.")
-    ] = BrailleConfig.network,
+        str | None,
+        typer.Option(help="`layered` or `associative`.", show_default=BrailleConfig.network),
+    ] = None,
     hidden: Annotated[
-        str, typer.Option(help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.")
-    ] = ",".join(map(str, BrailleConfig.hidden)),
+        str | None,
+        typer.Option(
+            help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.",
+            show_default=",".join(map(str, BrailleConfig.hidden)),
+        ),
+    ] = None,
     rule: Annotated[
-        str, typer.Option(help="`centred`, `one-sided`, `many-point` or `coupled`.")
-    ] = BrailleConfig.rule,
+        str | None,
+        typer.Option(
+            help="`centred`, `one-sided`, `many-point` or `coupled`.",
+            show_default=BrailleConfig.rule,
+        ),
+    ] = None,
     programming: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PROGRAMMERS)}.")
-    ] = BrailleConfig.programming,
-    steps: Annotated[int, typer.Option(help="Batches to learn from.")] = BrailleConfig.steps,
+        str | None,
+        typer.Option(
+            help=f"One of {', '.join(PROGRAMMERS)}.", show_default=BrailleConfig.programming
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Batches to learn from.", show_default=str(BrailleConfig.steps)),
+    ] = None,
     samples: Annotated[
-        int, typer.Option(help="Words in the test at each flip probability.")
-    ] = BrailleConfig.samples,
-    seed: Annotated[int, typer.Option(help="Seed of the run and of its chip.")] = 0,
+        int | None,
+        typer.Option(
+            help="Words in the test at each flip probability.",
+            show_default=str(BrailleConfig.samples),
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the run and of its chip.", show_default=str(BrailleConfig.seed)),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="A config.toml to start from; options that are given go before it."),
@@ -65,20 +94,19 @@ def braille(
 ) -> None:
     """Train a chip to reconstruct words in Braille from distorted ones, and test it."""
     asked = {
-        "words": _words(words),
+        "words": None if words is None else _words(words),
         "flip": flip,
         "network": network,
-        "hidden": _sizes(hidden),
+        "hidden": None if hidden is None else _sizes(hidden),
         "rule": rule,
         "programming": programming,
         "steps": steps,
         "samples": samples,
         "seed": seed,
     }
-    if config is not None:
-        asked = {name: value for name, value in asked.items() if _given(context, name)}
     start = BrailleConfig() if config is None else _from_file(config)
-    settings = dataclasses.replace(start, **asked)
+    given = {name: value for name, value in asked.items() if value is not None}
+    settings = dataclasses.replace(start, **given)
     path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
     try:
         with messages.status("self-test, and first weights"):
@@ -167,12 +195,6 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
     if "cost" in summary:  # not in runs of an older madem
         show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)
-
-
-def _given(context: typer.Context, name: str) -> bool:
-    """Whether an option was given, rather than left at its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _from_file(path: Path) -> BrailleConfig:
