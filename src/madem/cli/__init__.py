@@ -42,6 +42,7 @@ COMMANDS = _Commands(
     compare="madem.cli.compare",
     sweep="madem.cli.sweep",
     report="madem.cli.report",
+    lab="madem.cli.lab",
     cost="madem.cli.cost",
     chip="madem.cli.chip",
     fit="madem.cli.fit",
