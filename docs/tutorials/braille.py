@@ -45,7 +45,9 @@ print(f"{batch.inputs.shape} inputs, {100 * wrong:.0f} % of the dots are wrong")
 # %%
 from madem.chips import Mapping, fabricate, load_chip
 
-chip = fabricate(load_chip("taox-64"), jax.random.key(0))
+CHIP = "taox-64"  # quick: "ideal"
+
+chip = fabricate(load_chip(CHIP), jax.random.key(0))
 limits = chip.limits
 print(f"{limits.arrays} arrays of {limits.rows} × {limits.columns} pairs")
 print(f"conductances up to {1e6 * limits.g_max:g} µS, read at {limits.v_read:g} V")
@@ -132,7 +134,9 @@ figure
 from madem.studies.recall import Recall, measure_recall
 
 recall = Recall(network, Sweeps(30, average=10), repeats=2)
-scores = measure_recall(recall, state.chip, dots, 4000, jax.random.key(5), flips=(0.1, 0.2, 0.3))
+SAMPLES = 4000  # quick: 100
+
+scores = measure_recall(recall, state.chip, dots, SAMPLES, jax.random.key(5), (0.1, 0.2, 0.3))
 for flip, exact, limit in zip(scores.flip, scores.exact, scores.ml_limit, strict=True):
     print(f"flip {flip:.1f}: {100 * exact:6.2f} % exact, limit {100 * limit:6.2f} %")
 
@@ -146,7 +150,7 @@ recall_figure(np.asarray(distorted), np.asarray(dots_of(jnp.sign(output))), dots
 
 # %% [markdown]
 # ## What to change
-# Each object above can be replaced by another of its kind. `fabricate(load_chip("ideal"), key)` is a
-# chip without errors, `OneSided` a rule with one nudge, `DirectPulses()` a programmer without
-# digital sums, `AssociativeMemory` another network. The [reference](../api/index.md) lists them,
-# and [how it works](../how-it-works.md) has what each choice cost us.
+# Each object above can be replaced by another of its kind. `fabricate(load_chip("ideal"), key)`
+# is a chip without errors, `OneSided` a rule with one nudge, `DirectPulses()` a programmer
+# without digital sums, `AssociativeMemory` another network. The [reference](../api/index.md)
+# lists them, and [how it works](../how-it-works.md) has what each choice cost us.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # What it costs
 #
-# Training takes products of arrays, pulses, readings and digital work. madem counts these events and
-# multiplies them with constants that each have a source and a range. This tutorial counts for one
-# network, prices what was counted, and asks how sure the answer is. **No chip was measured**: read
-# every figure as an estimate.
+# Training takes products of arrays, pulses, readings and digital work. madem counts these events
+# and multiplies them with constants that each have a source and a range. This tutorial counts for
+# one network, prices what was counted, and asks how sure the answer is. **No chip was measured**:
+# read every figure as an estimate.
 #
 # ## Count
 # What one vector asks of the arrays is told by the network's own sweep.
@@ -26,7 +26,7 @@ print(f"one sweep: {found.sweep.macs:,} multiplications in {found.sweep.stages} 
 # (A run counts its own: `madem cost RUN`.)
 
 # %%
-from madem.costs import inference_events, predicted_counts, training_events
+from madem.costs import predicted_counts, training_events
 
 counts = predicted_counts(
     found,

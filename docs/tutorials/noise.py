@@ -16,7 +16,8 @@ from madem.chips import load_chip
 from madem.studies.compare import Comparison
 from madem.studies.compare_config import AXES, CompareConfig
 
-SEEDS = 3  # quick: 2
+LEVELS = (2, 20)  # quick: (2,)
+METHODS = ("madem", "ex-situ", "digital")  # quick: ("digital",)
 STEPS = 400  # quick: 4
 
 for name, axis in AXES.items():
@@ -26,9 +27,9 @@ for name, axis in AXES.items():
 config = CompareConfig(
     task="digits",
     axis="stuck",
-    levels=(2, 20),
-    methods=("madem", "ex-situ", "digital"),
-    seeds=SEEDS,
+    levels=LEVELS,
+    methods=METHODS,
+    seeds=3,
     steps=STEPS,
 )
 comparison = Comparison(config, load_chip("taox-64"))
@@ -72,14 +73,14 @@ figure
 #
 # Be careful with what it does not show. Three chips are few. Each method has settings of its own,
 # chosen for mild chips. And a rival that knows more does better: with a reading of every device,
-# backpropagation in situ does as well on these chips (`in-situ-backprop`). The
-# [full tables](../why-it-tolerates-errors.md#digits-who-still-learns) have seven methods, six axes and
+# backpropagation in situ does as well on these chips (`in-situ-backprop`). The [full
+# tables](../why-it-tolerates-errors.md#digits-who-still-learns) have seven methods, six axes and
 # five chips each.
 #
 # ## From the command line
 # With a table, a figure and a folder that can be taken up again after a stop:
 #
 # ```sh
-# madem compare --task digits --axis stuck --levels 2,10,20 --methods madem,ex-situ,digital --seeds 5
+# madem compare --task digits --axis stuck --levels 2,10,20 --methods madem,ex-situ
 # madem compare --task braille --axis read-noise --levels 1,5,10 --methods madem,in-situ-backprop
 # ```

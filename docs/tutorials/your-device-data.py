@@ -53,12 +53,16 @@ step_table(summary, "Steps, one device")
 #
 # ## The chip
 # Everything that is not of the devices (converters, amplifiers, stuck devices) is taken from
-# another chip, here `taox-64`. The chip is a text file, which every command takes as `--chip`.
+# another chip, here `taox-64` with smaller arrays, which two short words fit. The chip is a text file, which every command takes as `--chip`.
 
 # %%
+import dataclasses
+
 from madem.chips import load_chip, toml_text
 
-chip = fitted_chip(found, like=load_chip("taox-64"), name="mine")
+like = load_chip("taox-64")
+like = dataclasses.replace(like, array=dataclasses.replace(like.array, rows=32, columns=32))
+chip = fitted_chip(found, like, name="mine")
 Path("mine.toml").write_text(toml_text(chip), encoding="utf-8")
 print(f"{chip.name}: {1e6 * chip.device.g_min:.0f} to {1e6 * chip.device.g_max:.0f} µS")
 
@@ -67,10 +71,7 @@ print(f"{chip.name}: {1e6 * chip.device.g_min:.0f} to {1e6 * chip.device.g_max:.
 # Pulse simulated devices and fit what they do, by the same fit. The mean steps must come back.
 
 # %% Mean step against conductance: of the measured pulses, and of simulated devices over it
-import dataclasses
-
 import jax
-import numpy as np
 from matplotlib.figure import Figure
 
 from madem.devices import step_moments
@@ -116,7 +117,8 @@ for flip, exact, limit in zip(scores.flip, scores.exact, scores.ml_limit, strict
 # The command does the fit, the chip file, the figure and the table:
 #
 # ```sh
-# madem fit examples/taox-ramps.csv --conductance "conductance (uS)" --unit uS --polarity polarity --pulse pulse --out mine.toml
+# madem fit examples/taox-ramps.csv --conductance "conductance (uS)" \
+#     --unit uS --polarity polarity --pulse pulse --out mine.toml
 # madem braille --words ada,bob --hidden 8 --steps 300 --chip mine.toml
 # ```
 #

@@ -1,21 +1,23 @@
 # %% [markdown]
 # # Your own chip
 #
-# A chip on a bench is trained as a simulated one is: learning knows a chip only by what it can do.
-# Here a second program plays the chip. It has devices, noise, faults and a memory of its own, and is
-# reached over a socket; nothing of it is visible from here but its answers. Put your instrument in
-# its place and go on with the rest as it stands.
+# A chip on a bench is trained as a simulated one is: learning knows a chip only by what it can
+# do. Here a second program plays the chip. It has devices, noise, faults and a memory of its own,
+# and is reached over a socket; nothing of it is visible from here but its answers. Put your
+# instrument in its place and go on with the rest as it stands.
 #
 # ## Serve a chip
-# In a terminal of its own this would be `madem chip serve --chip taox-64 --port 5025`. It listens on
-# this machine only.
+# In a terminal of its own this would be `madem chip serve --chip taox-64 --port 5025`. It listens
+# on this machine only.
 
 # %%
 import subprocess
 import sys
 
+CHIP = "taox-64"  # quick: "ideal"
+
 served = subprocess.Popen(
-    [sys.executable, "-m", "madem", "chip", "serve", "--chip", "taox-64", "--port", "0"],
+    [sys.executable, "-m", "madem", "chip", "serve", "--chip", CHIP, "--port", "0"],
     stdout=subprocess.PIPE,
     text=True,
 )
@@ -41,8 +43,8 @@ print("self-test:", bench.self_test())
 
 # %% [markdown]
 # ## Ask it by hand
-# A product: voltages at the word lines, currents at the bit lines. Twice the same question gives two
-# answers, because the chip reads with noise.
+# A product: voltages at the word lines, currents at the bit lines. Twice the same question gives
+# two answers, because the chip reads with noise.
 
 # %%
 voltages = np.full((1, 1, limits.rows), 0.1, np.float32)
@@ -54,11 +56,9 @@ for _ in range(2):
 # Requests beyond the limits do not leave this computer:
 
 # %%
-from madem._checks import InputError
-
 try:
     bench.forward(0, 10 * voltages, 4)
-except InputError as error:
+except ValueError as error:
     print("refused:", error)
 
 # %% [markdown]
@@ -105,7 +105,7 @@ print(f"{totals.trains:,} trains of {totals.sets + totals.resets:,} pulses")
 print(f"{totals.products:,} products, {totals.readings:,} readings of single devices")
 chip.close()
 served.terminate()
-served.wait()
+served.communicate()
 
 # %% [markdown]
 # `io_callback` brings the program's requests to the wire in their order, so the very code that

@@ -27,11 +27,12 @@ def madem(command: str) -> None:
 # its faults and the order of the batches, all in one. The same command gives the same numbers.
 
 # %%
+CHIP = "taox-64"  # quick: "ideal"
 STEPS = 800  # quick: 20
 
 madem(
-    "braille --words ada,grace,alan,edsger --hidden 30 --chip taox-64 --seed 3 --out runs/mine"
-    f" --samples 2000 --steps {STEPS}"
+    "braille --words ada,grace,alan,edsger --hidden 30 --seed 3 --samples 2000 --out runs/mine"
+    f" --chip {CHIP} --steps {STEPS}"
 )
 
 # %% [markdown]
