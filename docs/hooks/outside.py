@@ -1,8 +1,8 @@
 """Pages and links that lead out of docs/: right on a code host, and right in the site.
 
 A page of the navigation that is not in docs/ is taken from the repository. A link to a package or
-module of madem leads to its reference, one to another page to that page, and one to any other file
-of the repository to a copy of it.
+module of madem leads to its reference, one to a tutorial's script to its page, and one to any other
+file of the repository to a copy of it.
 """
 
 import posixpath
@@ -38,14 +38,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Turn links that lead out of docs/ to where they lead in the site."""
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
+    """Turn links that lead out of docs/, or to a tutorial's script, to where they lead in the site."""
 
     def turned(match: re.Match[str]) -> str:
         here = page.file.src_uri
         uri = outside(match[1], here)
         if uri is None:
-            return match[1]
+            as_page = re.sub(r"\.py$", ".md", match[1])
+            known = posixpath.normpath(posixpath.join(posixpath.dirname(here), as_page))
+            return as_page if files.get_file_from_path(known) else match[1]
         return posixpath.relpath(_reference(uri) or uri, posixpath.dirname(here) or ".")
 
     return _LINK.sub(turned, markdown)

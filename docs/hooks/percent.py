@@ -1,8 +1,8 @@
 """Scripts in the percent format (`# %%`), which Jupytext, VS Code and others open as notebooks.
 
-`# %% [markdown]` begins text, in comments; `# %% Words` begins code, and the words describe what the
-picture that it makes shows. A line that ends in `# quick: VALUE` sets a variable to VALUE where a
-script is only tried.
+`# %% [markdown]` begins text, in comments; `# %% Words` begins code, and the words describe what
+the picture that it makes shows. A line that ends in `# quick: VALUE` sets a variable to VALUE where
+a script is only tried.
 """
 
 import ast

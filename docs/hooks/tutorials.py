@@ -60,7 +60,10 @@ def page_of(path: Path, outputs: list[Output] | None) -> tuple[str, dict[str, by
             name = f"{path.stem}-{number}.png"
             pictures[name] = output.picture
             parts.append(f"![{cell.picture}]({name})")
-    parts.append(f"*[This page as a script]({path.name}), which editors open as a notebook.*")
+    # As HTML: links of Markdown to it would lead to this page.
+    parts.append(
+        f'<a href="{path.name}">This page as a script</a>, which editors open as a notebook.'
+    )
     return "\n\n".join(parts) + "\n", pictures
 
 

@@ -53,7 +53,8 @@ step_table(summary, "Steps, one device")
 #
 # ## The chip
 # Everything that is not of the devices (converters, amplifiers, stuck devices) is taken from
-# another chip, here `taox-64` with smaller arrays, which two short words fit. The chip is a text file, which every command takes as `--chip`.
+# another chip, here `taox-64` with smaller arrays, which two short words fit. The chip is a text
+# file, which every command takes as `--chip`.
 
 # %%
 import dataclasses
