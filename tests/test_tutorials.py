@@ -1,15 +1,11 @@
 """Every tutorial runs, with few steps; `make docs` runs them whole."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from percent import cells_of, run_cells, shown
 
 DOCS = Path(__file__).parent.parent / "docs"
-sys.path.insert(0, str(DOCS / "hooks"))
-
-from percent import cells_of, run_cells, shown  # noqa: E402  # pyright: ignore[reportMissingImports]
-
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.py"))
 
 

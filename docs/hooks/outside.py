@@ -39,7 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
-    """Turn links that lead out of docs/, or to a tutorial's script, to where they lead in the site."""
+    """Turn links out of docs/, and to tutorials' scripts, to where they lead in the site."""
 
     def turned(match: re.Match[str]) -> str:
         here = page.file.src_uri

@@ -16,12 +16,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
+from percent import Output, cells_of, shown
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).parent))
-
-from percent import Output, cells_of, shown  # noqa: E402
-
 _LIMIT = 180
 """Seconds that a tutorial may take."""
 _log = get_plugin_logger(__name__)
@@ -43,21 +40,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def page_of(path: Path, outputs: list[Output] | None) -> tuple[str, dict[str, bytes]]:
     """The page of a tutorial in Markdown, and its pictures by name."""
-    parts, pictures, number = [], {}, 0
+    parts: list[str] = []
+    pictures: dict[str, bytes] = {}
+    left = iter(outputs or [])
     for cell in cells_of(path.read_text(encoding="utf-8")):
         if not cell.code:
             parts.append(cell.text)
             continue
         parts.append(f"```python\n{shown(cell.text)}\n```")
-        if outputs is None:
-            continue
-        output, number = outputs[number], number + 1
+        output = next(left, Output(""))
         if output.printed:
             parts.append(f"```text\n{output.printed}\n```")
         if output.picture:
             if not cell.picture:
                 raise PluginError(f"{path}:{cell.line}: say after # %% what the picture shows")
-            name = f"{path.stem}-{number}.png"
+            name = f"{path.stem}-{len(pictures)}.png"
             pictures[name] = output.picture
             parts.append(f"![{cell.picture}]({name})")
     # As HTML: links of Markdown to it would lead to this page.
