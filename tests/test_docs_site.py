@@ -136,7 +136,7 @@ def address(site):
 def test_pages_are_quiet_and_open_to_all(address):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        for name, scheme in (("index", "light"), ("tutorials/braille", "dark")):
+        for name, scheme in (("index", "light"), ("tutorials/braille", "dark"), ("costs", "dark")):
             page = browser.new_page(color_scheme=scheme)
             complaints, requests = [], []
             page.on("console", lambda said, to=complaints: to.append(said.text))
