@@ -19,8 +19,8 @@ from mkdocs.structure.files import File, Files
 from percent import Output, cells_of, shown
 
 ROOT = Path(__file__).resolve().parents[2]
-_LIMIT = 180
-"""Seconds that a tutorial may take."""
+_LIMIT = 600
+"""Seconds after which a tutorial has gone astray; each should take well below 180."""
 _log = get_plugin_logger(__name__)
 
 
