@@ -11,6 +11,7 @@ import sys
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urldefrag
 
 import pytest
@@ -20,6 +21,11 @@ from playwright.sync_api import sync_playwright
 from tutorials import page_of
 
 ROOT = Path(__file__).parent.parent
+VISITS: tuple[tuple[str, Literal["light", "dark"]], ...] = (
+    ("index", "light"),
+    ("tutorials/braille", "dark"),
+    ("costs", "dark"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +142,7 @@ def address(site):
 def test_pages_are_quiet_and_open_to_all(address):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        for name, scheme in (("index", "light"), ("tutorials/braille", "dark"), ("costs", "dark")):
+        for name, scheme in VISITS:
             page = browser.new_page(color_scheme=scheme)
             complaints, requests = [], []
             page.on("console", lambda said, to=complaints: to.append(said.text))
