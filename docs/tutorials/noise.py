@@ -5,8 +5,8 @@
 # methods, and draws who still learns. It is what `madem compare` does, small enough to wait for.
 #
 # ## Ask
-# A comparison is a task, an axis on which chips become worse, its levels, and the methods. Here a fifth
-# of the devices are stuck (one level; each further one takes as long again), and the methods are:
+# A comparison is a task, an axis on which chips become worse, its levels, and the methods. Here a
+# fifth of the devices are stuck (each further level takes as long again), and the methods are:
 #
 # - `madem`: activity differences on the chip itself;
 # - `ex-situ`: trained as numbers elsewhere, then written to the chip;
