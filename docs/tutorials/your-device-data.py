@@ -97,6 +97,8 @@ figure
 # The same words, rule and network as ever, on chips of your devices. Their ranges are narrower and
 # their steps coarser than those that the defaults were chosen for, so it is worth trying other
 # settings (`madem train` has them all).
+# The limit is that of the very words drawn. A word distorted to be as near to one as to the other is a
+# coin's toss, so a chip may come out a little above it by luck.
 
 # %%
 from madem.studies.braille import BrailleStudy
