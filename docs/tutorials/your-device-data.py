@@ -46,10 +46,11 @@ step_figure(summary, found.steps, "one tantalum oxide device, eight ramps")
 step_table(summary, "Steps, one device")
 
 # %% [markdown]
-# Read it critically. SET pulses move a device far at the bottom of its range and hardly at the top;
-# RESET pulses the other way round. With one device there is no spread of devices to be seen. Long
-# ramps tell little of the middle of the range, so intervals are wide there. 1,000 pulses on each of
-# some dozens of devices, beginning everywhere, are a good measurement.
+# Read it critically. This device steps by less than 1 % of its range at a pulse, and SET steps
+# grow with the conductance. R² says how much of all steps the mean curves explain; the rest is
+# scatter from pulse to pulse. With one device there is no spread of devices to be seen. Long
+# one-way ramps say little of the middle of the range and nothing of other devices: 1,000 pulses
+# on each of some dozens of devices, beginning everywhere, are a good measurement.
 #
 # ## The chip
 # Everything that is not of the devices (converters, amplifiers, stuck devices) is taken from
@@ -94,11 +95,10 @@ figure
 
 # %% [markdown]
 # ## Train on it
-# The same words, rule and network as ever, on chips of your devices. Their ranges are narrower and
-# their steps coarser than those that the defaults were chosen for, so it is worth trying other
-# settings (`madem train` has them all).
-# The limit is that of the very words drawn. A word distorted to be as near to one as to the other is a
-# coin's toss, so a chip may come out a little above it by luck.
+# Two short words, the rule and the settings of `madem braille`, on chips of your devices. The
+# settings were chosen for other devices, so it is worth trying others (`madem train` has them
+# all). The limit is that of the very words drawn. A word distorted to be as near to one as to the
+# other is a coin's toss, so a chip may come out a little above it by luck.
 
 # %%
 from madem.studies.braille import BrailleStudy
