@@ -1,8 +1,8 @@
 """Scripts in the percent format (`# %%`), which Jupytext, VS Code and others open as notebooks.
 
 `# %% [markdown]` begins text, in comments; `# %% Words` begins code, and the words describe what
-the picture that it makes shows. A line that ends in `# quick: VALUE` sets a variable to VALUE where
-a script is only tried.
+the picture that it makes shows. Where a script is only tried, a line that sets a variable and ends
+in `# quick: VALUE` sets it to VALUE, and another line that ends so becomes VALUE.
 """
 
 import ast
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 _BEGINS = re.compile(r"^# %%(?: \[(markdown)\])?(?: (.*))?$")
-_QUICK = re.compile(r"^(\w+ = ).*?  # quick: (.*)$", re.MULTILINE)
+_QUICK = re.compile(r"^(\w+ = )?.*?  # quick: (.*)$", re.MULTILINE)
 _WIDTH = 88
 
 

@@ -29,10 +29,11 @@ def madem(command: str) -> None:
 # %%
 CHIP = "taox-64"  # quick: "ideal"
 STEPS = 800  # quick: 20
+SAMPLES = 2000  # quick: 20
 
 madem(
-    "braille --words ada,grace,alan,edsger --hidden 30 --seed 3 --samples 2000 --out runs/mine"
-    f" --chip {CHIP} --steps {STEPS}"
+    "braille --words ada,grace,alan,edsger --hidden 30 --seed 3 --out runs/mine"
+    f" --chip {CHIP} --steps {STEPS} --samples {SAMPLES}"
 )
 
 # %% [markdown]
@@ -68,7 +69,7 @@ madem("recall runs/mine --words ada,grace,eva --flip 0.1 --samples 500")
 # limit, words, conductances, energies, costs, and what is needed to run it again.
 
 # %%
-madem("report runs/mine")
+madem("report runs/mine")  # quick: pass
 
 # %% [markdown]
 # ## Try other chips
