@@ -58,24 +58,43 @@ class Lines(NamedTuple):
     inverse_pivots: Float[Array, "nodes arrays 1 lanes"]
     """Of the elimination from the first node to the last, ohm."""
 
-    def solve(self, currents: Float[Array, "nodes #arrays inputs lanes"]) -> Array:
-        """Voltages of the nodes if the other set of lines is held at 0 V, volt."""
-        shape = jnp.broadcast_shapes(self.inverse_pivots.shape, currents.shape)
-        zero = jnp.zeros(shape[1:], currents.dtype)
+    def solve(
+        self,
+        values: Float[Array, "nodes #arrays inputs lanes"],
+        gains: Float[Array, "nodes #arrays 1 lanes"] | None = None,
+    ) -> Array:
+        """Voltages of the nodes if the other set of lines is held at 0 V, volt.
 
-        def forward(before, node):
-            inverse, current = node
-            here = inverse * (current + self.segment * before)
-            return here, here
+        `values` times `gains`, if there are any, are the currents into the nodes, ampere.
+        """
+        shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
+        zero = jnp.zeros(shape[1:], values.dtype)
+        last = shape[0] - 1
 
-        def backward(after, node):
-            inverse, here = node
-            here = here + self.segment * inverse * after
-            return here, here
+        def at(array, node):
+            return lax.dynamic_index_in_dim(array, node, keepdims=False)
 
-        _, eliminated = lax.scan(forward, zero, (self.inverse_pivots, currents))
-        _, voltages = lax.scan(backward, zero, (self.inverse_pivots, eliminated), reverse=True)
-        return voltages
+        def put(array, node, value):
+            return lax.dynamic_update_index_in_dim(array, value, node, 0)
+
+        # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
+        def forward(node, state):
+            before, values = state
+            current = at(values, node)
+            if gains is not None:
+                current = at(gains, node) * current
+            here = at(self.inverse_pivots, node) * (current + self.segment * before)
+            return here, put(values, node, here)
+
+        def backward(steps, state):
+            after, values = state
+            node = last - steps
+            here = at(values, node) + self.segment * at(self.inverse_pivots, node) * after
+            return here, put(values, node, here)
+
+        state = zero, jnp.broadcast_to(values, shape)
+        _, eliminated = lax.fori_loop(0, shape[0], forward, state)
+        return lax.fori_loop(0, shape[0], backward, (zero, eliminated))[1]
 
 
 def word_lines(networks: Network) -> Lines:
