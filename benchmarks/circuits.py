@@ -208,8 +208,7 @@ def many_arrays(size: int) -> Iterator[Row]:
     """One call over many arrays, on all cores and on one, against a loop over them."""
     arrays, rng = random_arrays(size, ARRAYS)
     v = rng.uniform(-0.5, 0.5, size)
-    title = f"{ARRAYS} arrays of {size}×{size}"
-    stack = np.stack(arrays)
+    title, stack = f"{ARRAYS} arrays of {size}×{size}", np.stack(arrays)
     with jax.enable_x64(True):
         stacked = jax.numpy.asarray(stack)
         mapped = jax.jit(jax.vmap(lambda g: solve(g, v, WIRES).currents))
@@ -220,9 +219,7 @@ def many_arrays(size: int) -> Iterator[Row]:
 
     cores = len(os.sched_getaffinity(0))
     calls: dict[str, Callable[[], Any]] = {
-        f"one call (solve_many, {cores} core{'s' * (cores > 1)})": (
-            lambda: solve_many(stack, v, WIRES).currents
-        ),
+        f"one call (solve_many, {cores} cores)": lambda: solve_many(stack, v, WIRES).currents,
         "one call (jax.vmap)": vmap,
         "loop": lambda: np.stack([solve(g, v, WIRES).currents for g in arrays]),
     }
@@ -232,9 +229,8 @@ def many_arrays(size: int) -> Iterator[Row]:
     for _ in range(9):  # in turn, since all are short beside what else the machine does
         for name, call in calls.items():
             best[name] = min(best[name], timed(call, 1)[0])
-    own = next(iter(best.values()))
     for name, seconds in best.items():
-        yield Row(title, f"madem: {name}", seconds, own, errors[name])
+        yield Row(title, f"madem: {name}", seconds, next(iter(best.values())), errors[name])
 
 
 def grown(size: int) -> Growth:
