@@ -1,5 +1,7 @@
 """Many arrays in one call are the loop over them, however they are shared between cores."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,10 +39,11 @@ def test_it_is_the_loop(cores, number):
 
 def test_all_that_solve_does_it_does(cores):
     inputs = np.stack([VOLTAGES[:6], VOLTAGES[3:]])
-    for options in (
+    cases: list[dict[str, Any]] = [
         {"direction": "transposed", "method": "transfer"},
         {"direction": "transposed", "law": Sinh(0.2)},
-    ):
+    ]
+    for options in cases:
         found = solve_many(ARRAYS[:2], inputs, WIRES, **options)
         alone = [solve(g, inputs, WIRES, **options) for g in ARRAYS[:2]]
         np.testing.assert_allclose(found.currents, [one.currents for one in alone], rtol=1e-9)
