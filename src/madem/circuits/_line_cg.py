@@ -96,14 +96,13 @@ def _of_arrays(
     words, bits = word_lines(networks), bit_lines(networks)
     devices = _arrays_in_the_middle(networks.devices[..., None])
     at_words, at_bits = (_arrays_in_the_middle(one) for one in currents)
-
-    at_turned = _turned(devices)
+    turned_devices = _turned(devices)
 
     def solve_words(currents):
         return _turned(words.solve(_turned(currents)))
 
     def through_words(voltages):
-        return devices * _turned(words.solve(_turned(voltages), at_turned))
+        return devices * _turned(words.solve(_turned(voltages), turned_devices))
 
     def dot(a, b):
         return jnp.sum(a * b, (0, 3))

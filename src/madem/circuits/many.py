@@ -15,6 +15,7 @@ from madem.circuits._inputs import check_conductances, check_memory, traced
 from madem.circuits.laws import AbstractLaw, Linear
 from madem.circuits.solution import Solution
 from madem.circuits.solving import planned
+from madem.circuits.transfer import transfer_bytes
 from madem.circuits.wires import Wires
 
 _LEAST = 2**15
@@ -53,8 +54,10 @@ def solve_many(
         tolerance=tolerance,
         limit=limit,
     )
+    of_lines = 8 * 8 * float(np.prod(shape)) * max(1, int(np.prod(plan.batch)))
+    of_one = transfer_bytes(conductances.shape[1:]) if plan.method == "transfer" else of_lines
     check_memory(
-        8 * 8 * float(np.prod(shape)) * number * max(1, int(np.prod(plan.batch))),
+        number * of_one,
         f"solving {number} arrays of {shape[0]} × {shape[1]} devices at once",
         "give fewer at a time",
     )
