@@ -40,6 +40,7 @@ COMMANDS = _Commands(
     resume="madem.cli.resume",
     recall="madem.cli.braille",
     compare="madem.cli.compare",
+    sweep="madem.cli.sweep",
     report="madem.cli.report",
     cost="madem.cli.cost",
     chip="madem.cli.chip",

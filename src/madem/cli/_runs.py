@@ -14,7 +14,7 @@ def way_of(run: Path, ways: dict[str, Way], what: str) -> Way:
 
     Raises `InputError` if there is none; `what` begins the sentence that says which there are.
     """
-    study = RunFolder.open(run).config().get("study")
+    study = RunFolder.open(run, needed=()).config().get("study")
     if study not in ways:
         raise InputError(f"{run} is a run of {study!r}; {what} runs of {', '.join(ways)}")
     return ways[study]
