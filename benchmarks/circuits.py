@@ -2,6 +2,7 @@
 
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
     taskset -c 0 python benchmarks/circuits.py [--crosssim FOLDER] [SIZE …]
+    python benchmarks/circuits.py --many      # many arrays in one call alone, on all cores
 
 Peers: scipy's SuperLU; badcrossbar 1.1.0, installed into a virtual environment of its own in the
 user's cache; ngspice, if there is one; CrossSim, which no package index has, from FOLDER, a
@@ -12,6 +13,7 @@ the output currents, against SuperLU with two refinements.
 
 import argparse
 import importlib.metadata
+import os
 import platform
 import shutil
 import subprocess
@@ -31,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from peers import environment, run_peer, timed
 
 from circuits_for_tests import superlu
-from madem.circuits import Wires, netlist, sensed_currents, solve, transfer
+from madem.circuits import Wires, netlist, sensed_currents, solve, solve_many, transfer
 
 PEER = """
 import sys, time
@@ -203,24 +205,32 @@ def once_programmed(size: int) -> Iterator[Row]:
 
 
 def many_arrays(size: int) -> Iterator[Row]:
-    """One call over many arrays, against a loop over them."""
+    """One call over many arrays, on all cores and on one, against a loop over them."""
     arrays, rng = random_arrays(size, ARRAYS)
     v = rng.uniform(-0.5, 0.5, size)
-    title = f"{ARRAYS} arrays of {size}×{size}"
-    own = loop = np.inf
+    title, stack = f"{ARRAYS} arrays of {size}×{size}", np.stack(arrays)
     with jax.enable_x64(True):
-        stacked = jax.numpy.asarray(np.stack(arrays))
-        together = jax.jit(jax.vmap(lambda g: solve(g, v, WIRES).currents))
-        together(stacked).block_until_ready()
-    for _ in range(9):  # in turn, since both are short beside what else the machine does
+        stacked = jax.numpy.asarray(stack)
+        mapped = jax.jit(jax.vmap(lambda g: solve(g, v, WIRES).currents))
+
+    def vmap() -> np.ndarray:
         with jax.enable_x64(True):
-            seconds, found = timed(lambda: together(stacked).block_until_ready(), 1)
-        own = min(own, seconds)
-        seconds, one_by_one = timed(lambda: [solve(g, v, WIRES).currents for g in arrays], 1)
-        loop = min(loop, seconds)
-    error = worst(np.asarray(found), np.stack(one_by_one))
-    yield Row(title, "madem: one call (vmap)", own, own, error)
-    yield Row(title, "madem: loop", loop, own)
+            return np.asarray(mapped(stacked))
+
+    cores = len(os.sched_getaffinity(0))
+    calls: dict[str, Callable[[], Any]] = {
+        f"one call (solve_many, {cores} cores)": lambda: solve_many(stack, v, WIRES).currents,
+        "one call (jax.vmap)": vmap,
+        "loop": lambda: np.stack([solve(g, v, WIRES).currents for g in arrays]),
+    }
+    exact = np.concatenate([superlu(g, v[None], WIRES, "forward")[0] for g in arrays[:8]])
+    errors = {name: worst(call()[:8], exact) for name, call in calls.items()}
+    best = dict.fromkeys(calls, np.inf)
+    for _ in range(9):  # in turn, since all are short beside what else the machine does
+        for name, call in calls.items():
+            best[name] = min(best[name], timed(call, 1)[0])
+    for name, seconds in best.items():
+        yield Row(title, f"madem: {name}", seconds, next(iter(best.values())), errors[name])
 
 
 def grown(size: int) -> Growth:
@@ -266,6 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sizes", nargs="*", type=int, default=[32, 64, 128, 256, 512])
     parser.add_argument("--crosssim", type=Path, help="a checkout of CrossSim")
+    parser.add_argument("--many", action="store_true", help="many arrays in one call alone")
     given = parser.parse_args()
 
     def show(line: object = "") -> None:
@@ -274,7 +285,7 @@ def main() -> None:
 
     show(conditions(given.crosssim))
     show("\n| problem | solver | ms | × madem's | largest relative error |\n|---|---|--:|--:|--:|")
-    for size in given.sizes:
+    for size in () if given.many else given.sizes:
         for inputs in (1, 100) if size <= SLOW else (1,):
             for row in against_peers(size, inputs, given.crosssim):
                 show(row)
@@ -282,7 +293,7 @@ def main() -> None:
             show(row)
     for row in many_arrays(64):
         show(row)
-    if len(given.sizes) > 1:
+    if len(given.sizes) > 1 and not given.many:
         show(f"\n{growth(given.sizes)}")
 
 

@@ -16,6 +16,7 @@ from madem.circuits.layered import (
     layered_netlist,
     node_voltages,
 )
+from madem.circuits.many import solve_many
 from madem.circuits.netlist import netlist, sensed_currents, write_netlist
 from madem.circuits.solution import (
     NotConvergedError,
@@ -46,6 +47,7 @@ __all__ = [
     "power",
     "sensed_currents",
     "solve",
+    "solve_many",
     "transfer",
     "word_line_currents",
     "write_netlist",

@@ -43,12 +43,26 @@ def check_conductance(conductance: Any) -> None:
             f"conductance has the shape {conductance.shape}; (rows, columns) with at least one of "
             "each is expected (use jax.vmap over several arrays)"
         )
+    _check_conductances(conductance, "conductance")
+
+
+def _check_conductances(values: Any, name: str) -> None:
     _check_values(
-        conductance,
+        values,
         lambda g: (g > 0) & np.isfinite(g),
-        "conductance",
+        name,
         "S; every device needs a positive, finite conductance (a broken one a small one, as 1e-12)",
     )
+
+
+def check_conductances(conductances: Any) -> None:
+    """Raise `InputError` unless these are matrices of positive, finite values."""
+    if conductances.ndim != 3 or 0 in conductances.shape:  # noqa: PLR2004
+        raise InputError(
+            f"conductances have the shape {conductances.shape}; (arrays, rows, columns) with at "
+            "least one of each is expected"
+        )
+    _check_conductances(conductances, "conductances")
 
 
 def check_voltages(voltages: Any, conductance: Any, forward: bool) -> None:

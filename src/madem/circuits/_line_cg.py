@@ -5,10 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_batching import sequential_vmap
+from jax.custom_batching import custom_vmap, sequential_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from madem.circuits._lines import Network, Nodes, bit_lines, leaving, word_lines
+
+_GROUP = 2**14
+"""Nodes that are solved side by side under vmap."""
 
 
 class Report(NamedTuple):
@@ -46,7 +49,7 @@ def solve_nodes(
     `start`: voltages of the bit lines to begin from.
     """
     fixed = jax.tree.map(lax.stop_gradient, network)
-    run = _one_by_one if jax.default_backend() == "cpu" else _conjugate_gradients
+    run = _side_by_side if jax.default_backend() == "cpu" else _conjugate_gradients
 
     def solve(_, injected):
         return run(fixed, injected, tolerance, limit, start)
@@ -78,84 +81,130 @@ def solve_held_nodes(
 def _conjugate_gradients(
     network: Network, currents: Nodes, tolerance: Array, limit: Array, start: Array | None
 ) -> tuple[Nodes, Report]:
+    one = jax.tree.map(lambda leaf: leaf[None], (network, currents, tolerance, limit, start))
+    return jax.tree.map(lambda leaf: leaf[0], _of_arrays(*one))
+
+
+def _of_arrays(
+    networks: Network, currents: Nodes, tolerance: Array, limit: Array, start: Array | None
+) -> tuple[Nodes, Report]:
+    # Several arrays, their axis the first everywhere; of length 1 where they have it in common.
     # The word lines A are eliminated exactly from [A −G; −G B]; conjugate gradients solve the
     # Schur complement S = B − G A⁻¹ G with the bit lines B as preconditioner. B x is never
-    # formed from x: it is carried along, so its large terms do not cancel. Inputs are the middle
-    # axis, so that neighbouring lines are neighbours in memory.
-    words, bits = word_lines(network), bit_lines(network)
-    devices = network.devices[:, None]
-    at_words, at_bits = (_inputs_in_the_middle(one) for one in currents)
+    # formed from x: it is carried along, so its large terms do not cancel. Arrays and inputs are
+    # the middle axes, so that neighbouring lines are neighbours in memory.
+    words, bits = word_lines(networks), bit_lines(networks)
+    devices = _arrays_in_the_middle(networks.devices[..., None])
+    at_words, at_bits = (_arrays_in_the_middle(one) for one in currents)
+    turned_devices = _turned(devices)
 
     def solve_words(currents):
         return _turned(words.solve(_turned(currents)))
 
     def through_words(voltages):
-        return devices * solve_words(devices * voltages)
+        return devices * _turned(words.solve(_turned(voltages), turned_devices))
 
     def dot(a, b):
-        return jnp.sum(a * b, (0, 2))
+        return jnp.sum(a * b, (0, 3))
 
+    number = max(leaf.shape[0] for leaf in jax.tree.leaves((networks, currents, tolerance)))
     right = at_bits + devices * solve_words(at_words)
+    right = jnp.broadcast_to(right, (right.shape[0], number, *right.shape[2:]))
     first = bits.solve(right)
     scale = dot(right, first)
     if start is None:
         before, now = jnp.zeros_like(first), first
     else:
-        before = _inputs_in_the_middle(start)
+        before = _arrays_in_the_middle(start)
         now = bits.solve(right + through_words(before))
     residual = through_words(now - before)
     solved = bits.solve(residual)
     error = dot(residual, solved)
-    target = tolerance**2 * scale
+    target = tolerance[:, None] ** 2 * scale
+
+    def going(state: _State) -> Array:
+        """Which arrays have an input that is not there yet."""
+        return jnp.any(state.error > target, -1) & (state.iterations < limit)
 
     def step(state: _State) -> _State:
         image = state.pushed - through_words(state.direction)
-        length = _ratio(state.error, dot(image, state.direction))[:, None]
+        length = _ratio(state.error, dot(image, state.direction))
+        # An array that is there stays as it is, while others go on.
+        length = jnp.where(going(state)[:, None], length, 0.0)[..., None]
         residual = state.residual - length * image
         solved = bits.solve(residual)
         error = dot(residual, solved)
-        keep = _ratio(error, state.error)[:, None]
+        keep = _ratio(error, state.error)[..., None]
         return _State(
             bits=state.bits + length * state.direction,
             residual=residual,
             direction=solved + keep * state.direction,
             pushed=residual + keep * state.pushed,
             error=error,
-            iterations=state.iterations + 1,
+            iterations=state.iterations + going(state).astype(jnp.int32),
         )
 
-    def unfinished(state: _State) -> Array:
-        return jnp.any(state.error > target) & (state.iterations < limit)
-
-    state = _State(now, residual, solved, residual, error, jnp.zeros((), jnp.int32))
-    state = lax.while_loop(unfinished, step, state)
+    none = jnp.zeros(error.shape[:1], jnp.int32)
+    state = _State(now, residual, solved, residual, error, none)
+    state = lax.while_loop(lambda state: jnp.any(going(state)), step, state)
     # One more exact half-step for each set: it shrinks the error again, and leaves the bit lines
     # balanced, so the imbalance at the word lines is what their neighbours' last step made.
     of_words = solve_words(at_words + devices * state.bits)
     of_bits = bits.solve(at_bits + devices * of_words)
-    imbalance = jnp.max(jnp.abs(devices * (of_bits - state.bits)), (0, 2))
-    greatest = jnp.max(jnp.abs(devices * (of_words - of_bits)), (0, 2))
+    imbalance = jnp.max(jnp.abs(devices * (of_bits - state.bits)), (0, 3))
+    greatest = jnp.max(jnp.abs(devices * (of_words - of_bits)), (0, 3))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
     converged = (state.error <= target) & jnp.isfinite(relative)
-    nodes = Nodes(jnp.moveaxis(of_words, 1, -1), jnp.moveaxis(of_bits, 1, -1))
+    nodes = Nodes(*(one.transpose(1, 0, 3, 2) for one in (of_words, of_bits)))
     return nodes, Report(relative, state.iterations, converged)
 
 
-@sequential_vmap
-def _one_by_one(*arguments: Any) -> tuple[Nodes, Report]:
-    # Under vmap a processor takes one array after another: each stays in its cache, and stops
-    # when it has converged itself. It is traced anew, outside of the caller's context.
+@custom_vmap
+def _side_by_side(*arguments: Any) -> tuple[Nodes, Report]:
     with jax.enable_x64(True):
         return _conjugate_gradients(*arguments)
 
 
-def _inputs_in_the_middle(values: Array) -> Array:
-    return jnp.moveaxis(values, -1, 1)
+@_side_by_side.def_vmap
+def _in_groups(number: int, batched: Any, *arguments: Any) -> tuple[Any, Any]:
+    # Under vmap a processor takes some arrays at a time: side by side, so that a step along the
+    # lines has more to do than it costs to begin, and few, so that they stay in its cache.
+    nodes = arguments[1].words.size // (number if batched[1].words else 1)
+    size = min(number, max(1, _GROUP // nodes))
+
+    @sequential_vmap
+    def solve(*arguments):
+        def group(begin):
+            def part(leaf, varies):
+                return lax.dynamic_slice_in_dim(leaf, begin, size) if varies else leaf[None]
+
+            return _of_arrays(*jax.tree.map(part, arguments, tuple(batched)))
+
+        def put(count, found):
+            begin = jnp.minimum(count * size, number - size)  # the last two groups may overlap
+            return jax.tree.map(
+                lambda old, new: lax.dynamic_update_slice_in_dim(old, new, begin, 0),
+                found,
+                group(begin),
+            )
+
+        with jax.enable_x64(True):  # it is traced anew, outside of the caller's context
+            like = jax.eval_shape(group, 0)
+            none = jax.tree.map(lambda leaf: jnp.zeros((number, *leaf.shape[1:]), leaf.dtype), like)
+            return lax.fori_loop(0, -(-number // size), put, none)
+
+    found = solve(*arguments)
+    return found, jax.tree.map(lambda _: True, found)
+
+
+def _arrays_in_the_middle(values: Array) -> Array:
+    """From arrays × rows × columns × inputs to rows × arrays × inputs × columns."""
+    return values.transpose(1, 0, 3, 2)
 
 
 def _turned(values: Array) -> Array:
     """Rows for columns."""
-    return values.transpose(2, 1, 0)
+    return values.transpose(3, 1, 2, 0)
 
 
 def _ratio(above: Array, below: Array) -> Array:

@@ -53,47 +53,74 @@ def leaving(network: Network, voltages: Nodes) -> Nodes:
 class Lines(NamedTuple):
     """Parallel lines, factored: tridiagonal systems that share nothing, one lane per line."""
 
-    segment: Float[Array, ""]
+    segment: Float[Array, "arrays 1 1"]
     """Conductance of a wire segment, siemens."""
-    inverse_pivots: Float[Array, "nodes 1 lanes"]
+    inverse_pivots: Float[Array, "nodes arrays 1 lanes"]
     """Of the elimination from the first node to the last, ohm."""
 
-    def solve(self, currents: Float[Array, "nodes batch lanes"]) -> Array:
-        """Voltages of the nodes if the other set of lines is held at 0 V, volt."""
-        zero = jnp.zeros_like(currents[0])
+    def solve(
+        self,
+        values: Float[Array, "nodes #arrays inputs lanes"],
+        gains: Float[Array, "nodes #arrays 1 lanes"] | None = None,
+    ) -> Array:
+        """Voltages of the nodes if the other set of lines is held at 0 V, volt.
 
-        def forward(before, node):
-            inverse, current = node
-            here = inverse * (current + self.segment * before)
-            return here, here
+        `values` times `gains`, if there are any, are the currents into the nodes, ampere.
+        """
+        shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
+        zero = jnp.zeros(shape[1:], values.dtype)
+        last = shape[0] - 1
 
-        def backward(after, node):
-            inverse, here = node
-            here = here + self.segment * inverse * after
-            return here, here
+        def at(array, node):
+            return lax.dynamic_index_in_dim(array, node, keepdims=False)
 
-        _, eliminated = lax.scan(forward, zero, (self.inverse_pivots, currents))
-        _, voltages = lax.scan(backward, zero, (self.inverse_pivots, eliminated), reverse=True)
-        return voltages
+        def put(array, node, value):
+            return lax.dynamic_update_index_in_dim(array, value, node, 0)
+
+        # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
+        def forward(node, state):
+            before, values = state
+            current = at(values, node)
+            if gains is not None:
+                current = at(gains, node) * current
+            here = at(self.inverse_pivots, node) * (current + self.segment * before)
+            return here, put(values, node, here)
+
+        def backward(steps, state):
+            after, values = state
+            node = last - steps
+            here = at(values, node) + self.segment * at(self.inverse_pivots, node) * after
+            return here, put(values, node, here)
+
+        state = zero, jnp.broadcast_to(values, shape)
+        _, eliminated = lax.fori_loop(0, shape[0], forward, state)
+        return lax.fori_loop(0, shape[0], backward, (zero, eliminated))[1]
 
 
-def word_lines(network: Network) -> Lines:
-    """The word lines, their nodes from left to right."""
-    return _factor(network.devices.T, network.word, network.left, network.right)
+def word_lines(networks: Network) -> Lines:
+    """The word lines of several arrays, their nodes from left to right."""
+    shunts = networks.devices.transpose(2, 0, 1)
+    return _factor(shunts, networks.word, networks.left, networks.right)
 
 
-def bit_lines(network: Network) -> Lines:
-    """The bit lines, their nodes from top to bottom."""
-    return _factor(network.devices, network.bit, network.top, network.bottom)
+def bit_lines(networks: Network) -> Lines:
+    """The bit lines of several arrays, their nodes from top to bottom."""
+    shunts = networks.devices.transpose(1, 0, 2)
+    return _factor(shunts, networks.bit, networks.top, networks.bottom)
 
 
 def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:
     # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
+    segment = segment[:, None]
+    first, last = (end.reshape(end.shape[0], -1) for end in (first, last))
+
     def step(ground, shunt):
         pivot = ground + segment
         return shunt + segment * ground / pivot, 1 / pivot
 
-    ground, inverses = lax.scan(step, shunts[0] + first, shunts[1:])
+    shape = jnp.broadcast_shapes(shunts.shape[1:], segment.shape)
+    ground = jnp.broadcast_to(shunts[0] + first, shape)
+    ground, inverses = lax.scan(step, ground, shunts[1:])
     inverse_pivots = jnp.concatenate([inverses, (1 / (ground + last))[None]])
-    return Lines(segment, inverse_pivots[:, None])
+    return Lines(segment[..., None], inverse_pivots[:, :, None])

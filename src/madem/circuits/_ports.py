@@ -7,13 +7,13 @@ other entries, all negative, and nothing cancels (Grassmann, Taksar and Heyman 1
 doi:10.1287/opre.33.5.1107).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from madem.circuits._leaves import ABOVE, BESIDE, BOTTOM, LEFT, RIGHT, TOP, Joint, Port, leaves
 from madem.circuits._lines import Network
 
 
@@ -35,9 +35,6 @@ class _Blocks(NamedTuple):
         kept = jnp.r_[0:start, start + self.sizes[side] : sum(self.sizes)]
         sizes = tuple(0 if i == side else size for i, size in enumerate(self.sizes))
         return _Blocks(self.laplacian[..., kept[:, None], kept], sizes)  # type: ignore[arg-type]
-
-
-_LEFT, _RIGHT, _TOP, _BOTTOM = range(4)
 
 
 def terminal_laplacian(network: Network) -> Float[Array, "ends ends"]:
@@ -67,39 +64,10 @@ def _leaves(network: Network) -> tuple[_Blocks, int]:
     (tall, up), (wide, right) = padded(rows), padded(columns)
     heights, widths = tall << up, wide << right
     devices = jnp.pad(network.devices, ((heights - rows, 0), (0, widths - columns)))
-    devices = devices.reshape(1 << up, tall, 1 << right, wide).transpose(0, 2, 1, 3)
-    down, across = devices.shape[:2]
-
-    def half(segment: Array, lines: int, special: Any, end: Array) -> Array:
-        """Of the segments that leave the leaves: special at the edge of the array."""
-        values = jnp.full((down, across, lines), 2 * segment)
-        return values.at[special].set(end)
-
-    nothing = jnp.zeros_like(network.left)
-    ends = (
-        half(network.word, tall, np.s_[:, 0], network.left),
-        half(network.word, tall, np.s_[:, -1], nothing),
-        half(network.bit, wide, np.s_[0], nothing),
-        half(network.bit, wide, np.s_[-1], network.bottom),
-    )
-    cells = np.arange(tall * wide).reshape(tall, wide)
-    words, bits = cells, cells + cells.size
-    edges = (
-        (words, bits, devices),
-        (words[:, 1:], words[:, :-1], network.word),
-        (bits[1:], bits[:-1], network.bit),
-    )
-    inner = jnp.zeros((down, across, 2 * cells.size, 2 * cells.size), devices.dtype)
-    for one, other, conductance in edges:
-        inner = inner.at[..., one, other].set(-conductance).at[..., other, one].set(-conductance)
-    sizes = (tall, tall, wide, wide)
-    coupling = jnp.zeros((down, across, 2 * cells.size, sum(sizes)), devices.dtype)
-    first = 0
-    for nodes, end in zip((words[:, 0], words[:, -1], bits[0], bits[-1]), ends, strict=True):
-        coupling = coupling.at[..., nodes, first + np.arange(nodes.size)].set(-end)
-        first += nodes.size
-    nowhere = jnp.zeros((down, across, first, first), devices.dtype)
-    return _Blocks(_eliminate(inner, coupling, nowhere), sizes), heights
+    cells = devices.reshape(1 << up, tall, 1 << right, wide).transpose(1, 3, 0, 2)
+    found = leaves(network, cells)
+    laplacian = -jnp.moveaxis(found.conductance, (0, 1), (2, 3))
+    return _Blocks(_with_diagonal(laplacian), found.sizes), heights
 
 
 def _merge_all(blocks: _Blocks) -> _Blocks:
@@ -107,42 +75,24 @@ def _merge_all(blocks: _Blocks) -> _Blocks:
         down, across = blocks.laplacian.shape[:2]
         if down == across == 1:
             # A lone row or column of leaves still has its unconnected sides.
-            for side in (_TOP, _RIGHT):
+            for side in (TOP, RIGHT):
                 blocks = blocks.without(side) if blocks.sizes[side] else blocks
             return blocks
-        tall, wide = blocks.sizes[_LEFT], blocks.sizes[_BOTTOM]
+        tall, wide = blocks.sizes[LEFT], blocks.sizes[BOTTOM]
         if across > 1 and (down == 1 or wide <= tall):
             one, other = blocks.columns(slice(0, None, 2)), blocks.columns(slice(1, None, 2))
             if across == 2:  # noqa: PLR2004
-                other = other.without(_RIGHT)
-            blocks = _beside(one, other)
+                other = other.without(RIGHT)
+            blocks = _join(one, other, BESIDE)
         else:
             one, other = blocks.rows(slice(0, None, 2)), blocks.rows(slice(1, None, 2))
             if down == 2:  # noqa: PLR2004
-                one = one.without(_TOP)
-            blocks = _above(one, other)
+                one = one.without(TOP)
+            blocks = _join(one, other, ABOVE)
 
 
-def _beside(one: _Blocks, other: _Blocks) -> _Blocks:
-    """Join the right side of each block to the left side of its neighbour."""
-    (left, _, top, bottom), (_, right, more_top, more_bottom) = one.sizes, other.sizes
-    sizes = (left, right, top + more_top, bottom + more_bottom)
-    order = ((0, _LEFT), (1, _RIGHT), (0, _TOP), (1, _TOP), (0, _BOTTOM), (1, _BOTTOM))
-    return _Blocks(_join(one, other, (_RIGHT, _LEFT), order), sizes)
-
-
-def _above(one: _Blocks, other: _Blocks) -> _Blocks:
-    """Join the bottom of each block to the top of the one below."""
-    (left, right, top, _), (more_left, more_right, _, bottom) = one.sizes, other.sizes
-    sizes = (left + more_left, right + more_right, top, bottom)
-    order = ((0, _LEFT), (1, _LEFT), (0, _RIGHT), (1, _RIGHT), (0, _TOP), (1, _BOTTOM))
-    return _Blocks(_join(one, other, (_BOTTOM, _TOP), order), sizes)
-
-
-def _join(
-    one: _Blocks, other: _Blocks, seam: tuple[int, int], order: tuple[tuple[int, int], ...]
-) -> Array:
-    pair = (one, other)
+def _join(one: _Blocks, other: _Blocks, joint: Joint) -> _Blocks:
+    pair, seam = (one, other), joint.seam
 
     def part(which: int, row: int, column: int) -> Array:
         sizes = pair[which].sizes
@@ -150,17 +100,18 @@ def _join(
         laplacian = pair[which].laplacian
         return laplacian[..., start : start + sizes[row], begin : begin + sizes[column]]
 
-    def outer(a: tuple[int, int], b: tuple[int, int]) -> Array:
+    def outer(a: Port, b: Port) -> Array:
         if a[0] == b[0]:
             return part(a[0], a[1], b[1])
         shape = (*one.laplacian.shape[:2], pair[a[0]].sizes[a[1]], pair[b[0]].sizes[b[1]])
         return jnp.zeros(shape, one.laplacian.dtype)
 
-    kept = [port for port in order if pair[port[0]].sizes[port[1]]]
+    kept = [port for port in joint.order if pair[port[0]].sizes[port[1]]]
     inner = part(0, seam[0], seam[0]) + part(1, seam[1], seam[1])
     coupling = jnp.concatenate([part(port[0], seam[port[0]], port[1]) for port in kept], -1)
     rest = jnp.concatenate([jnp.concatenate([outer(a, b) for b in kept], -1) for a in kept], -2)
-    return _eliminate(inner, coupling, rest)
+    sizes = joint.sizes(one.sizes, other.sizes)
+    return _Blocks(_eliminate(inner, coupling, rest), sizes)
 
 
 def _eliminate(inner: Array, coupling: Array, rest: Array) -> Array:

@@ -44,8 +44,8 @@ class Solution(eqx.Module):
         found = self.word_voltages, self.bit_voltages, self.device_currents
         if any(one is None for one in found):
             raise InputError(
-                "this solution has no node voltages, since it came from the transfer matrix; call "
-                "solve(…, method='lines')"
+                "this solution has no node voltages, since it came from the transfer matrix or "
+                "from solve_many; call solve(…, method='lines')"
             )
         return found
 

@@ -1,12 +1,12 @@
 """One call that solves a crossbar with resistive wires."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array
 
 from madem._checks import InputError
 from madem.circuits._float64 import in_float64
@@ -19,21 +19,16 @@ from madem.circuits._inputs import (
     prepared,
     traced,
 )
-from madem.circuits._line_cg import Report, solve_nodes
-from madem.circuits._lines import Network
-from madem.circuits._newton import Circuit, solve_circuit
-from madem.circuits._terminals import injected, sensed, wired
+from madem.circuits._methods import by_lines, by_newton, by_transfer
 from madem.circuits.laws import AbstractLaw, Linear
 from madem.circuits.solution import Solution
-from madem.circuits.transfer import check_ends, compute_transfer, equal_ends, transfer_bytes
-from madem.circuits.wires import Wires, Wiring, in_series
+from madem.circuits.transfer import check_ends, equal_ends, transfer_bytes
+from madem.circuits.wires import Wires, Wiring
 
 _MANY = 8
 """Inputs from which on the transfer matrix pays (measured at 64 to 512 lines)."""
 _LARGE = 2**26
 """Bytes from which on free memory is asked for."""
-_AGREEMENT = 1e-9
-"""Relative difference of currents up to which transfer matrix and lines agree."""
 
 
 def solve(
@@ -72,34 +67,24 @@ def solve(
     that are not finite, lines that all float, methods that cannot solve the circuit and arrays
     that do not fit into memory; outside jit, `NotConvergedError`.
     """
-    forward = check_direction(direction)
-    shape = conductance.shape
-    conductance, voltages, wiring, law = prepared(conductance, voltages, wires.packed(shape), law)
-    check_conductance(conductance)
-    check_voltages(voltages, conductance, forward)
-    batch = voltages.shape[:-1]
-    inputs = int(np.prod(batch))
-    chosen = _choose(method, shape, inputs, start, wires, law)
-    begin = _beginning(start, (*batch, *shape), inputs, wiring, conductance)
-    arrays = (
+    plan = planned(
         conductance,
-        voltages.reshape(inputs, voltages.shape[-1]),
-        wiring,
-        np.asarray(tolerance, conductance.dtype),
+        voltages,
+        wires,
+        law=law,
+        direction=direction,
+        method=method,
+        tolerance=tolerance,
+        limit=limit,
+        start=start,
     )
-    numbers = {"forward": forward, "limit": limit}
-    if chosen == "transfer":
-        run = in_float64(_by_transfer, lightly=True, **numbers, equal_ends=equal_ends(wires))
-    elif chosen == "lines":
-        run, arrays = in_float64(_by_lines, **numbers, far=wires.far), (*arrays, begin)
-    else:
-        run, arrays = in_float64(_by_newton, **numbers, far=wires.far), (*arrays, begin, law)
-    if isinstance(conductance, jax.Array):
-        found = run(*arrays)
+    if isinstance(plan.conductance, jax.Array):
+        found = plan.run(plan.conductance, *plan.others)
     else:
         with jax.enable_x64(True):
-            found = jax.tree.map(np.asarray, run(*arrays))
+            found = jax.tree.map(np.asarray, plan.run(plan.conductance, *plan.others))
     (currents, nodes), (residual, iterations, converged) = found
+    shape, batch = plan.conductance.shape, plan.batch
     words, bits, devices = (
         (None, None, None) if nodes is None else (one.reshape(*batch, *shape) for one in nodes)
     )
@@ -111,9 +96,62 @@ def solve(
         residual=residual.reshape(batch),
         iterations=iterations,
         converged=converged.reshape(batch),
-        method=chosen,
+        method=plan.method,
     )
     return solution if traced(converged) else solution.require()
+
+
+class Plan(NamedTuple):
+    """What is to be computed, checked and of one dtype."""
+
+    method: str
+    """`lines`, `transfer` or `newton`."""
+    run: Callable[..., Any]
+    """From `conductance` and `others` to `((currents, nodes), (residual, iterations, converged))`,
+    inputs in a row."""
+    conductance: Any
+    """(rows, columns)."""
+    others: tuple[Any, ...]
+    """Voltages of the inputs, wires and numbers."""
+    batch: tuple[int, ...]
+    """Shape of the inputs."""
+
+
+def planned(
+    conductance: Array | np.ndarray,
+    voltages: Array | np.ndarray,
+    wires: Wires,
+    *,
+    law: AbstractLaw,
+    direction: str,
+    method: str,
+    tolerance: float,
+    limit: int,
+    start: Solution | None = None,
+) -> Plan:
+    """Check what `solve` is given, and choose how to solve it; raises as `solve`."""
+    forward = check_direction(direction)
+    shape = conductance.shape
+    conductance, voltages, wiring, law = prepared(conductance, voltages, wires.packed(shape), law)
+    check_conductance(conductance)
+    check_voltages(voltages, conductance, forward)
+    batch = voltages.shape[:-1]
+    inputs = int(np.prod(batch))
+    chosen = _choose(method, shape, inputs, start, wires, law)
+    begin = _beginning(start, (*batch, *shape), inputs, wiring, conductance)
+    others: tuple[Any, ...] = (
+        voltages.reshape(inputs, voltages.shape[-1]),
+        wiring,
+        np.asarray(tolerance, conductance.dtype),
+    )
+    numbers = {"forward": forward, "limit": limit}
+    if chosen == "transfer":
+        run = in_float64(by_transfer, lightly=True, **numbers, equal_ends=equal_ends(wires))
+    elif chosen == "lines":
+        run, others = in_float64(by_lines, **numbers, far=wires.far), (*others, begin)
+    else:
+        run, others = in_float64(by_newton, **numbers, far=wires.far), (*others, begin, law)
+    return Plan(chosen, run, conductance, others, batch)
 
 
 def _choose(
@@ -172,103 +210,3 @@ def _beginning(
     if isinstance(like, jax.Array):
         return tuple(jnp.asarray(one, like.dtype) for one in begin)  # type: ignore[return-value]
     return tuple(np.asarray(one) for one in begin)  # type: ignore[return-value]
-
-
-def _by_lines(
-    conductance: Float[Array, "rows columns"],
-    voltages: Float[Array, "inputs driven"],
-    wiring: Wiring,
-    tolerance: Float[Array, ""],
-    begin: tuple[Any, Float[Array, "inputs rows columns"]] | None = None,
-    *,
-    forward: bool,
-    limit: int,
-    far: tuple[str, str],
-) -> tuple[Any, tuple[Array, Int[Array, ""], Array]]:
-    ends = {"forward": forward, "far": far}
-    network = wired(in_series(conductance, wiring.access), wiring, **ends)
-    sources = injected(network, voltages, **ends)
-    bits = None if begin is None else lax.stop_gradient(jnp.moveaxis(begin[1], 0, -1))
-    nodes, report = solve_nodes(network, sources, tolerance, jnp.asarray(limit, jnp.int32), bits)
-    through = network.devices[..., None] * (nodes.words - nodes.bits)
-    return _outcome(
-        sensed(network, nodes, **ends),
-        tuple(jnp.moveaxis(one, -1, 0) for one in (*nodes, through)),
-        report,
-        network,
-    )
-
-
-def _by_newton(
-    conductance: Float[Array, "rows columns"],
-    voltages: Float[Array, "inputs driven"],
-    wiring: Wiring,
-    tolerance: Float[Array, ""],
-    begin: tuple[Float[Array, "inputs rows columns"], Float[Array, "inputs rows columns"]] | None,
-    law: AbstractLaw,
-    *,
-    forward: bool,
-    limit: int,
-    far: tuple[str, str],
-) -> tuple[Any, tuple[Array, Int[Array, ""], Array]]:
-    ends = {"forward": forward, "far": far}
-    network = wired(conductance, wiring, **ends)
-    access = jnp.zeros(()) if wiring.access is None else wiring.access
-    begin = lax.stop_gradient(begin)
-
-    # Every input has its own differential conductances, so each is a linear system by itself.
-    def one(voltages, begin):
-        circuit = Circuit(network, access, law, injected(network, voltages[None], **ends))
-        most = jnp.asarray(limit, jnp.int32)
-        nodes, through, report = solve_circuit(circuit, tolerance, most, begin)
-        currents = sensed(network, nodes, **ends)[0]
-        return currents, (nodes.words[..., 0], nodes.bits[..., 0], through), report
-
-    currents, at_nodes, report = jax.vmap(one)(voltages, begin)
-    facts = report._replace(
-        residual=report.residual[:, 0],
-        converged=report.converged[:, 0],
-        iterations=jnp.max(report.iterations),
-    )
-    return _outcome(currents, at_nodes, facts, network)
-
-
-def _outcome(
-    currents: Array, at_nodes: tuple[Array, ...], report: Report, network: Network
-) -> tuple[Any, tuple[Array, Int[Array, ""], Array]]:
-    # Where no end is connected, no voltage is determined, though zero currents solve it.
-    tied = jnp.any(jnp.stack([jnp.any(end > 0) for end in network[-4:]]))
-    converged = report.converged & tied
-    currents = jnp.where(converged[:, None], currents, jnp.nan)
-    at_nodes = tuple(jnp.where(converged[:, None, None], one, jnp.nan) for one in at_nodes)
-    return (currents, at_nodes), (report.residual, report.iterations, converged)
-
-
-def _by_transfer(
-    conductance: Float[Array, "rows columns"],
-    voltages: Float[Array, "inputs driven"],
-    wiring: Wiring,
-    tolerance: Float[Array, ""],
-    *,
-    forward: bool,
-    limit: int,
-    equal_ends: bool,
-) -> tuple[Any, tuple[Array, Int[Array, ""], Array]]:
-    seen, _ = compute_transfer(conductance, wiring, equal_ends=equal_ends)
-    matrix = seen.forward if forward else seen.transposed.T
-    currents = lax.dot(voltages, matrix)
-    # One solution by the lines checks all of the inputs: one combination of them, in fixed but
-    # irregular proportions.
-    weights = jnp.cos(jnp.arange(1.0, voltages.shape[0] + 1) ** 2)
-    mixed = lax.dot(weights[None], voltages)
-    fixed = lax.stop_gradient((conductance, mixed, wiring, tolerance))
-    numbers = {"forward": forward, "limit": limit, "far": ("open", "open")}
-    (expected, _), (_, iterations, reached) = _by_lines(*fixed, **numbers)
-    difference = jnp.max(jnp.abs(lax.stop_gradient(lax.dot(weights[None], currents)) - expected))
-    greatest = jnp.max(jnp.abs(expected))
-    residual = jnp.where(difference == 0, 0.0, difference / greatest)
-    converged = reached[0] & (residual <= _AGREEMENT)
-    shape = voltages.shape[:1]
-    currents = jnp.where(converged, currents, jnp.nan)
-    facts = (jnp.full(shape, residual), iterations, jnp.full(shape, converged))
-    return (currents, None), facts

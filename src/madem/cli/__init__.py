@@ -46,8 +46,8 @@ COMMANDS = _Commands(
     cost="madem.cli.cost",
     chip="madem.cli.chip",
     fit="madem.cli.fit",
-    solve="madem.cli.circuits",
-    netlist="madem.cli.circuits",
+    solve="madem.cli.solve",
+    netlist="madem.cli.netlist",
 )
 
 

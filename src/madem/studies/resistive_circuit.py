@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from madem._checks import InputError
+from madem.chips.hardware import Bench
 from madem.circuits import CircuitLayer
 from madem.networks import ResistiveNetwork
+from madem.studies.train import TrainStudy
+from madem.training import TrainingState
 
 
 def circuit_layers(
@@ -35,3 +41,42 @@ def circuit_layers(
             )
         )
     return layers
+
+
+def circuit_of(study: TrainStudy, state: TrainingState, sample: int) -> list[CircuitLayer]:
+    """The circuit of a network of `madem train` at a test sample, with the chip's conductances.
+
+    They are what the chip makes of unit voltages, one line after another: of digital weights the
+    weights themselves (siemens are weights, volts are activities), of devices what is sensed of
+    their pairs, 0 where that is negative. Raises `InputError` for other networks, chips on the
+    bench, and samples that there are not.
+    """
+    network, test = study.network, study.data.test
+    if not isinstance(network, ResistiveNetwork):
+        raise InputError(
+            f"the network is a {type(network).__name__}, which is no circuit of resistors; give a "
+            'run or configuration with network.kind = "resistive"'
+        )
+    if isinstance(study.description, Bench):
+        raise InputError(
+            "the chip is on the bench, where a netlist knows nothing of its converters; give a run "
+            "on a simulated chip, or on digital weights"
+        )
+    if not 0 <= sample < len(test.inputs):
+        raise InputError(
+            f"test samples are counted 0 to {len(test.inputs) - 1}; there is no {sample}"
+        )
+    chip, mapping = state.chip, network.mapping
+    tiles = network.tiles(chip.limits)
+    keys = jax.random.split(study.test_key, len(tiles))
+    sensed = [
+        mapping.forward(chip, one, jnp.eye(one.rows), key)
+        for one, key in zip(tiles, keys, strict=True)
+    ]
+    return circuit_layers(
+        network,
+        [np.maximum(np.asarray(one), 0) for one in sensed],
+        np.asarray(test.inputs[sample]),
+        siemens=mapping.siemens(chip),
+        volt=chip.limits.v_read,
+    )
