@@ -46,6 +46,9 @@ def braille(
     programming: Annotated[
         str, typer.Option(help=f"One of {', '.join(PROGRAMMERS)}.")
     ] = BrailleConfig.programming,
+    relaxation: Annotated[
+        str, typer.Option(help="`sweeps`, or `on-chip` for a chip that relaxes by itself.")
+    ] = BrailleConfig.relaxation,
     steps: Annotated[int, typer.Option(help="Batches to learn from.")] = BrailleConfig.steps,
     samples: Annotated[
         int, typer.Option(help="Words in the test at each flip probability.")
@@ -64,6 +67,7 @@ def braille(
         hidden=_sizes(hidden),
         rule=rule,
         programming=programming,
+        relaxation=relaxation,
         steps=steps,
         samples=samples,
         seed=seed,

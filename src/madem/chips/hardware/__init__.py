@@ -12,6 +12,7 @@ from madem.chips.hardware.instrument import Instrument
 from madem.chips.hardware.opening import is_url, make_chip, open_chip, source_text
 from madem.chips.hardware.protocol import VERSION, LinkError, RefusedError
 from madem.chips.hardware.server import LOOPBACK, Server
+from madem.chips.hardware.settling import Loop
 
 __all__ = [
     "LOOPBACK",
@@ -24,6 +25,7 @@ __all__ = [
     "Identity",
     "Instrument",
     "LinkError",
+    "Loop",
     "RefusedError",
     "Server",
     "connect",

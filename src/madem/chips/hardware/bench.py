@@ -15,12 +15,8 @@ from madem._checks import InputError, MademError
 from madem.chips._base import Limits
 from madem.chips.hardware.guards import Guards
 from madem.chips.hardware.link import AbstractLink, link_to
-from madem.chips.hardware.protocol import (
-    VERSION,
-    LinkError,
-    Reply,
-    Request,
-)
+from madem.chips.hardware.protocol import VERSION, LinkError, RefusedError, Reply, Request
+from madem.chips.hardware.settling import Loop
 from madem.chips.ledger import Ledger, Train
 
 Answer = TypeVar("Answer")
@@ -133,6 +129,18 @@ class Bench:
         """Drive bit lines (volt), sense the first `sensed` word lines (ampere)."""
         lines = (self.limits.columns, self.limits.rows)
         return self._product("transposed", first, voltages, sensed, lines)
+
+    def settle(
+        self, loop: Loop, values: Float[np.ndarray, " numbers"]
+    ) -> Float[np.ndarray, " answered"]:
+        """Let the chip relax by itself; see `Loop` for what is sent and answered."""
+        self.guards.check_settling(loop, values)
+        request = Request("settle", loop.arguments, values)
+        answer = self._numbers(request, 1 + loop.batch * sum(loop.answered))
+        if not 0 <= answer[0] <= loop.limit:
+            raise RefusedError(f"the chip made {answer[0]} sweeps of at most {loop.limit}")
+        self.ledger.read(products=loop.products(int(answer[0])))
+        return answer
 
     def set_gates(self, voltages: Float[np.ndarray, " arrays"]) -> None:
         """Set the gates of each array's select transistors, volt.

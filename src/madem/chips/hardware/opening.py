@@ -26,6 +26,8 @@ class _Hardware:
     """Who it says that it is."""
     gate: float | None = quantity("volt", None)
     """Voltage at the gates of its select transistors, volt, if they are to be set."""
+    timeout: float = quantity("second", 2.0)
+    """How long an answer is waited for until the question is asked again, s."""
 
 
 def is_url(source: str) -> bool:
@@ -58,7 +60,9 @@ def open_chip(text: str, where: str = "chip") -> ChipDescription | Bench:
     if table is None:
         return parse_chip(text, where)
     hardware = section(_Hardware, table, where, "hardware.")
-    bench = connect(hardware.url, identity=hardware.identity)
+    if not hardware.timeout > 0:
+        raise InputError(f"{where}: hardware.timeout must be above 0 s")
+    bench = connect(hardware.url, identity=hardware.identity, timeout=hardware.timeout)
     if hardware.gate is not None:
         bench.set_gates(np.full(bench.limits.arrays, hardware.gate))
     return bench
