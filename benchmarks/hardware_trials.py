@@ -81,7 +81,6 @@ def soak(options: argparse.Namespace) -> None:
         shape = bench.limits.devices
         every = np.ones(shape, bool)
         first = bench.read(every)
-        memory = []
         started = time.perf_counter()
         for number in range(1, options.operations + 1):
             match noise.integers(10):
@@ -93,7 +92,12 @@ def soak(options: argparse.Namespace) -> None:
                 case _:
                     bench.forward(0, noise.uniform(-0.2, 0.2, (1, 1, 16)).astype(np.float32), 16)
             if number % (options.operations // 10) == 0:
-                memory.append((_resident("self"), _resident(process.pid)))
+                ours, theirs = _resident("self"), _resident(process.pid)
+                print(
+                    f"| soak | {number:,} operations, {time.perf_counter() - started:,.0f} s "
+                    f"| memory of the driver {ours:.0f} MiB, of the server {theirs:.0f} MiB |",
+                    flush=True,
+                )
         took = time.perf_counter() - started
         same = np.array_equal(bench.ledger.pulses(shape), Ledger(state).pulses(shape))
         expected = _reckoned(bench.ledger, bench.limits, first)
@@ -103,11 +107,6 @@ def soak(options: argparse.Namespace) -> None:
         f"| soak | {options.operations:,} operations in {took:,.0f} s | {totals.trains:,} trains, "
         f"{totals.pulses:,} pulses | ledgers {'agree' if same else 'DIFFER'} cell by cell; devices "
         f"off by {off:.1g} steps at most |"
-    )
-    (ours, theirs), (ours_last, theirs_last) = memory[0], memory[-1]
-    print(
-        f"| soak | memory after a tenth, and at the end | driver {ours:.0f} → {ours_last:.0f} MiB "
-        f"| server {theirs:.0f} → {theirs_last:.0f} MiB |"
     )
 
 
