@@ -34,7 +34,7 @@ from served import served
 from madem.chips import ChipDescription, chip_text, load_chip
 from madem.chips.hardware import Bench
 from madem.studies.braille import BrailleStudy
-from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_config import RELAXATIONS, BrailleConfig
 from madem.studies.recall import TEST_FLIPS, measure_recall
 
 
@@ -51,6 +51,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A chip at the end of a wire.")
     parser.add_argument("parts", nargs="*", choices=parts, default=list(parts))
     parser.add_argument("--seeds", type=int, default=5, help="chips of `learning`")
+    parser.add_argument(
+        "--relaxation", choices=RELAXATIONS, default="sweeps", help="over the wire, of `learning`"
+    )
     parser.add_argument("--steps", type=int, default=2000, help="of `faults`")
     parser.add_argument("--operations", type=int, default=1_000_000, help="of `soak`")
     parser.add_argument("--messages", type=int, default=100_000, help="of `fuzz`")
@@ -130,7 +133,7 @@ def learning(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
         here.append(_exact_words(seed, load_chip("taox-64")))
         with served(chip_text("taox-64"), seed) as (bench, *_):
-            wire.append(_exact_words(seed, bench))
+            wire.append(_exact_words(seed, bench, options.relaxation))
         print(f"seed {seed}: here {here[-1]}, wire {wire[-1]}", flush=True)
     for flip, ours, theirs in zip(TEST_FLIPS, np.transpose(here), np.transpose(wire), strict=True):
         if ours.var() + theirs.var() == 0:
@@ -144,9 +147,11 @@ def learning(options: argparse.Namespace) -> None:
         )
 
 
-def _exact_words(seed: int, chip: ChipDescription | Bench) -> list[float]:
+def _exact_words(
+    seed: int, chip: ChipDescription | Bench, relaxation: str = BrailleConfig.relaxation
+) -> list[float]:
     """Shares of words recalled without an error, by flip probability."""
-    study = BrailleStudy(BrailleConfig(seed=seed), chip)
+    study = BrailleStudy(BrailleConfig(seed=seed, relaxation=relaxation), chip)
     state, _ = study.begin()
     for progress in study.train(state):
         state = progress.state
