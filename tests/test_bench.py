@@ -52,7 +52,7 @@ from madem.chips.ledger import Ledger, Train
 from madem.costs import training_events
 from madem.learning import Centred
 from madem.networks import Clamp, Clipped, CrossEntropy, LayeredHopfield, SquaredError
-from madem.relaxation import OnChip, Sweeps
+from madem.relaxation import OnChip, Sweeps, settle_chip
 from madem.studies.braille_config import BrailleConfig
 from madem.studies.braille_cost import job_of_run
 from madem.studies.braille_run import BrailleRun
@@ -75,6 +75,9 @@ name = "{url}"
 [network]
 kind = "hopfield"
 hidden = [8]
+[rule]
+free = {kind = "on-chip", average = 3}
+nudged = {kind = "on-chip", limit = 6, average = 3}
 [update]
 kind = "accumulate"
 [training]
@@ -186,7 +189,7 @@ def test_a_chip_that_relaxes_by_itself_settles_where_sweeps_lead(bench, loss, si
     before = bench.ledger.totals().products
 
     def lesson(chip, kind):
-        rule = Centred(0.3, free=kind(9, 1e-3, 3), nudged=kind(5, 1e-3, 2), loss=loss)
+        rule = Centred(beta=0.3, free=kind(9, 1e-3, 3), nudged=kind(5, 1e-3, 2), loss=loss)
         return eqx.filter_jit(rule)(network, chip, inputs, targets, KEY)
 
     expected = lesson(chip, Sweeps)
@@ -298,6 +301,28 @@ def test_a_train_that_arrives_twice_is_applied_once(tmp_path):
     assert (np.asarray(instrument.chip.conductance) != once).sum() == 1
     with pytest.raises(InputError, match="holds the state of"):
         Instrument(SMALL, 4, Ledger(tmp_path / "state.sqlite"))
+
+
+def test_a_bit_line_breaks_after_some_trains():
+    dead = DeadColumn(array=1, column=2, after=1)
+    instrument = Instrument(SMALL, 0, Ledger(":memory:"), dead, settle_chip)
+    cell = int(np.ravel_multi_index((1, 0, 2, 0), SMALL.limits.devices))
+    voltages = np.full(4, 0.1, np.float32)
+    loop = Loop((3, 2, 3), 1, "free", 1e-5, 1, 0.0, 1)
+
+    def seen():
+        return (
+            instrument.answer(Request("read", (), np.array([cell])))[0],
+            instrument.answer(Request("forward", (1, 1, 1, 3), voltages))[0, 0, 2],
+            instrument.answer(Request("settle", loop.arguments, np.full(7, 0.05)))[-1],
+        )
+
+    assert all(value != 0 for value in seen())
+    instrument.answer(Request("program", ("a", 1, 1e-6, 1e-4), np.array([0, 1])))
+    broken = instrument.chip.conductance[1, :, 2]
+    assert seen() == (0, 0, 0)
+    instrument.answer(Request("program", ("a", 2, 1e-6, 1e-4), np.array([cell, 5])))
+    np.testing.assert_array_equal(instrument.chip.conductance[1, :, 2], broken)
 
 
 def test_a_ledger_cannot_be_altered(tmp_path):
@@ -501,6 +526,8 @@ def test_gates_are_set_within_their_limits_and_again_after_a_restart():
     bench.close()
     with pytest.raises(InputError, match=r"hardware\.gate"):
         open_chip(text + 'gate = "2.25 A"\n')
+    with pytest.raises(InputError, match="timeout must be above 0"):
+        open_chip(text + 'timeout = "0 s"\n')
 
 
 def test_a_chip_without_gates_refuses_to_set_them(bench):

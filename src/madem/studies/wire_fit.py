@@ -81,7 +81,8 @@ def fit_wires(chip: AbstractChip, key: Key[Array, ""], products: int = 256) -> W
         down, up = (seen[..., 0] - seen[..., 1] for seen in _seen(conductance, r_wire))
         return _lines(forward[0] @ down, transposed[0] @ up.swapaxes(1, 2))
 
-    r_wire = _NEARLY_NONE
+    r_wire = estimate = _NEARLY_NONE
+    error = gain = 0.0
     for _ in range(_ROUNDS):
         move, error, gain = _step(foretold(r_wire), foretold(r_wire + _STEP), sensed)
         estimate, r_wire = r_wire + move, max(r_wire + move, _NEARLY_NONE)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from madem._checks import InputError
 from madem.chips._base import AbstractChip, Limits
 from madem.chips._toml import quantity, section, whole
+from madem.chips.simulated import SimulatedChip
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Faults:
 class Silenced(AbstractChip):
     """A chip of which a bit line is broken: no current, no pulses, and its devices read as 0."""
 
-    chip: AbstractChip
+    chip: SimulatedChip
     """The chip, whole."""
     limits: Limits = eqx.field(static=True)
     """Its geometry and ranges."""
@@ -80,7 +81,7 @@ class Silenced(AbstractChip):
     ) -> "Silenced":
         """See `AbstractChip.program`."""
         moving = counts.at[self.dead.array, :, self.dead.column].set(0)
-        return Silenced(self.chip.program(moving, key), self.limits, self.dead)
+        return Silenced(chip=self.chip.program(moving, key), limits=self.limits, dead=self.dead)
 
     def verify(
         self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]

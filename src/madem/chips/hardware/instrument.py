@@ -57,7 +57,7 @@ class Instrument:
         self._ledger, self._dead = ledger, dead_column
         self._lock = threading.Lock()
         self._operations = 0
-        self.chip = self._recalled(fabricate(description, chip_key))
+        self.chip: SimulatedChip = self._recalled(fabricate(description, chip_key))
         self._trains = sum(1 for _ in ledger.applied())
         self._answers: dict[str, Callable[[Request], Reply]] = {
             "identify": lambda _: self._identity,
@@ -158,7 +158,7 @@ class Instrument:
         """The chip as it is now, broken or not."""
         if self._dead is None or self._trains < self._dead.after:
             return self.chip
-        return Silenced(self.chip, self.chip.limits, self._dead)
+        return Silenced(chip=self.chip, limits=self.chip.limits, dead=self._dead)
 
     def _noise(self) -> tuple[jax.Array, np.uint32]:
         """Key and number of the next operation; after a restart they go on from the last train."""

@@ -8,6 +8,7 @@ import numpy as np
 import tomli_w
 from jaxtyping import Array, Key
 
+from madem._checks import InputError
 from madem.chips._base import AbstractChip
 from madem.chips._toml import quantity, section
 from madem.chips.description import ChipDescription, chip_text, parse_chip

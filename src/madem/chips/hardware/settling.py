@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -17,7 +18,7 @@ from jaxtyping import Array, Float
 from madem._checks import InputError
 from madem.chips._base import Limits
 
-Numbers = Array | np.ndarray
+Numbers = TypeVar("Numbers", Array, np.ndarray)
 
 NUDGES = ("free", "pull", "blend")
 """What is done to the outputs: nothing; a current β·full·(V_target − V)/v_read added to theirs; or
@@ -78,10 +79,8 @@ class Loop:
         """
         return (1, *self.sizes[1:])
 
-    def split(
-        self, values: Float[Numbers, " numbers"], widths: Sequence[int]
-    ) -> list[Float[Numbers, "batch _"]]:
-        """Cut numbers into parts of these widths."""
+    def split(self, values: Numbers, widths: Sequence[int]) -> list[Numbers]:
+        """Cut numbers in one dimension into parts of these widths, one row a vector."""
         parts, start = [], 0
         for width in widths:
             parts.append(values[start : start + self.batch * width].reshape(self.batch, width))
@@ -92,7 +91,7 @@ class Loop:
         """Products of a vector with an array in so many sweeps: each inner array both ways."""
         return 2 * max(len(self.sizes) - 2, 0) * sweeps * self.batch
 
-    def check(self, limits: Limits, values: Float[Numbers, " numbers"]) -> None:
+    def check(self, limits: Limits, values: Float[Array | np.ndarray, " numbers"]) -> None:
         """Raise `InputError` unless a chip has these lines, and the numbers are as many."""
         fits = (
             len(self.sizes) > 1
