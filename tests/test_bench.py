@@ -76,8 +76,8 @@ name = "{url}"
 kind = "hopfield"
 hidden = [8]
 [rule]
-free = {kind = "on-chip", average = 3}
-nudged = {kind = "on-chip", limit = 6, average = 3}
+free = {{kind = "on-chip", average = 3}}
+nudged = {{kind = "on-chip", limit = 6, average = 3}}
 [update]
 kind = "accumulate"
 [training]
