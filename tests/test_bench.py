@@ -313,7 +313,7 @@ def test_a_bit_line_breaks_after_some_trains():
     def seen():
         return (
             instrument.answer(Request("read", (), np.array([cell])))[0],
-            instrument.answer(Request("forward", (1, 1, 1, 3), voltages))[0, 0, 2],
+            np.ravel(instrument.answer(Request("forward", (1, 1, 1, 3), voltages)))[2],
             instrument.answer(Request("settle", loop.arguments, np.full(7, 0.05)))[-1],
         )
 
