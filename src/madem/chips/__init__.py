@@ -6,6 +6,7 @@ its pairs and lines, `Tiles` a matrix on several arrays.
 """
 
 from madem.chips._base import AbstractChip, Limits, Weights
+from madem.chips.breaking import as_described, breakable, broken, stuck_devices
 from madem.chips.description import (
     PRESETS,
     ArrayDescription,
@@ -42,11 +43,15 @@ __all__ = [
     "Tiles",
     "Weights",
     "WireDescription",
+    "as_described",
+    "breakable",
+    "broken",
     "chip_text",
     "exact_chip",
     "fabricate",
     "lay_out",
     "load_chip",
     "parse_chip",
+    "stuck_devices",
     "toml_text",
 ]
