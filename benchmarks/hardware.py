@@ -5,58 +5,37 @@
 Each part serves a chip by `madem chip serve`, in a process of its own, and prints lines of a table:
 
 products  vector products per second through one 64×64 array, by vectors in a request
-step      time of a training step of the nine names, in this process and over the wire in turn
+step      time of a training step of the nine names, in this process and over the wire in turn,
+          relaxed sweep by sweep and by the chip itself
 learning  the nine names learned over the wire and in this process, exact words in tests
 soak      very many readings, products and pulses: both ledgers and the devices compared, memory
+faults    the nine names learned while answers are lost or garbled, the server restarts and the
+          trainer is killed: whether any pulse was applied twice, and exact words in tests
 fuzz      very many mangled messages: whether the server lives, and no conductance has moved
 """
 
 import argparse
-import contextlib
+import dataclasses
 import os
 import platform
-import random
-import resource
-import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
+import hardware_trials as trials
 import jax
 import numpy as np
 import scipy.stats
+from served import served
 
 from madem.chips import ChipDescription, chip_text, load_chip
-from madem.chips.hardware import Bench, connect
-from madem.chips.hardware.protocol import Request, encode_request
-from madem.chips.ledger import Ledger
+from madem.chips.hardware import Bench
 from madem.studies.braille import BrailleStudy
-from madem.studies.braille_config import BrailleConfig
+from madem.studies.braille_config import RELAXATIONS, BrailleConfig
 from madem.studies.recall import TEST_FLIPS, measure_recall
-
-SMALL = chip_text("ideal").replace("count = 4", "count = 1").replace("64", "16")
-"""A chip whose devices make exact steps, so that a ledger foretells its conductances."""
-SHARE = 0.05
-"""Share of its devices that `soak` reads or pulses at once."""
-
-
-class Served(NamedTuple):
-    """A chip served by a process of its own."""
-
-    bench: Bench
-    """Its driver."""
-    process: subprocess.Popen[str]
-    """The process."""
-    port: int
-    """Where it listens."""
-    state: Path
-    """Its own ledger."""
 
 
 def main() -> None:
@@ -65,12 +44,17 @@ def main() -> None:
         "products": products,
         "step": step,
         "learning": learning,
-        "soak": soak,
-        "fuzz": fuzz,
+        "faults": trials.faults,
+        "soak": trials.soak,
+        "fuzz": trials.fuzz,
     }
     parser = argparse.ArgumentParser(description="A chip at the end of a wire.")
     parser.add_argument("parts", nargs="*", choices=parts, default=list(parts))
     parser.add_argument("--seeds", type=int, default=5, help="chips of `learning`")
+    parser.add_argument(
+        "--relaxation", choices=RELAXATIONS, default="sweeps", help="over the wire, of `learning`"
+    )
+    parser.add_argument("--steps", type=int, default=2000, help="of `faults`")
     parser.add_argument("--operations", type=int, default=1_000_000, help="of `soak`")
     parser.add_argument("--messages", type=int, default=100_000, help="of `fuzz`")
     options = parser.parse_args()
@@ -80,32 +64,6 @@ def main() -> None:
     )
     for part in options.parts:
         parts[part](options)
-
-
-@contextlib.contextmanager
-def served(text: str, seed: int = 0) -> Iterator["Served"]:
-    """A chip served by a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        chip, state = Path(folder) / "chip.toml", Path(folder) / "state.sqlite"
-        chip.write_text(text)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "madem", "chip", "serve", "--chip", str(chip)),
-                *("--port", "0", "--state", str(state), "--seed", str(seed)),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
-            url = process.stdout.readline().split()[-1]
-            bench = connect(url)
-            yield Served(bench, process, int(url.rpartition(":")[2]), state)
-            bench.close()
-        finally:
-            process.kill()
-            process.communicate()
 
 
 def products(_options: argparse.Namespace, seconds: float = 3.0) -> None:
@@ -133,8 +91,9 @@ def step(_options: argparse.Namespace, rounds: int = 20, steps: int = 25) -> Non
     config = BrailleConfig(steps=(rounds + 1) * steps)
     with served(chip_text("taox-64")) as (bench, process, *_):
         stretches = {
-            kind: _training(config, chip, steps)
-            for kind, chip in (("here", load_chip("taox-64")), ("wire", bench))
+            "here": _training(config, load_chip("taox-64"), steps),
+            "sweep by sweep": _training(config, bench, steps),
+            "on chip": _training(dataclasses.replace(config, relaxation="on-chip"), bench, steps),
         }
         wall: dict[str, list[float]] = {kind: [] for kind in stretches}
         busy: dict[str, list[float]] = {kind: [] for kind in stretches}
@@ -144,14 +103,15 @@ def step(_options: argparse.Namespace, rounds: int = 20, steps: int = 25) -> Non
                 next(stretch)
                 wall[kind].append((time.perf_counter() - started[0]) / steps)
                 busy[kind].append((time.process_time() + _busy(process) - started[1]) / steps)
-    for name, took in (("wall clock", wall), ("processors", busy)):
-        here, wire = (np.array(took[kind]) for kind in ("here", "wire"))
-        ratios = np.sort(wire / here)
-        print(
-            f"| step | {name} | {1e3 * np.median(here):.1f} → {1e3 * np.median(wire):.1f} ms "
-            f"| × {np.median(ratios):.2f} (median of {rounds} pairs; {ratios[0]:.2f} to "
-            f"{ratios[-1]:.2f}) |"
-        )
+    for kind in ("sweep by sweep", "on chip"):
+        for name, took in (("wall clock", wall), ("processors", busy)):
+            here, wire = (np.array(took[each]) for each in ("here", kind))
+            ratios = np.sort(wire / here)
+            print(
+                f"| step | {kind} | {name} | {1e3 * np.median(here):.1f} → "
+                f"{1e3 * np.median(wire):.1f} ms | × {np.median(ratios):.2f} (median of {rounds}; "
+                f"{ratios[0]:.2f} to {ratios[-1]:.2f}) |"
+            )
 
 
 def _training(config: BrailleConfig, chip: ChipDescription | Bench, steps: int) -> Iterator:
@@ -173,7 +133,7 @@ def learning(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
         here.append(_exact_words(seed, load_chip("taox-64")))
         with served(chip_text("taox-64"), seed) as (bench, *_):
-            wire.append(_exact_words(seed, bench))
+            wire.append(_exact_words(seed, bench, options.relaxation))
         print(f"seed {seed}: here {here[-1]}, wire {wire[-1]}", flush=True)
     for flip, ours, theirs in zip(TEST_FLIPS, np.transpose(here), np.transpose(wire), strict=True):
         if ours.var() + theirs.var() == 0:
@@ -187,9 +147,11 @@ def learning(options: argparse.Namespace) -> None:
         )
 
 
-def _exact_words(seed: int, chip: ChipDescription | Bench) -> list[float]:
+def _exact_words(
+    seed: int, chip: ChipDescription | Bench, relaxation: str = BrailleConfig.relaxation
+) -> list[float]:
     """Shares of words recalled without an error, by flip probability."""
-    study = BrailleStudy(BrailleConfig(seed=seed), chip)
+    study = BrailleStudy(BrailleConfig(seed=seed, relaxation=relaxation), chip)
     state, _ = study.begin()
     for progress in study.train(state):
         state = progress.state
@@ -202,109 +164,6 @@ def _exact_words(seed: int, chip: ChipDescription | Bench) -> list[float]:
 
 def _spread(shares: np.ndarray) -> str:
     return f"{100 * shares.mean():.2f} ± {100 * shares.std(ddof=1):.2f} %"
-
-
-def soak(options: argparse.Namespace) -> None:
-    """Readings, products and pulses at random; then both ledgers and the devices are compared."""
-    noise = np.random.default_rng(0)
-    with served(SMALL) as (bench, process, _, state):
-        bench.keep_ledger(state.with_name("ledger.sqlite"))
-        shape = bench.limits.devices
-        every = np.ones(shape, bool)
-        first = bench.read(every)
-        memory = []
-        started = time.perf_counter()
-        for number in range(1, options.operations + 1):
-            match noise.integers(10):
-                case 0:
-                    pulsed = noise.random(shape) < SHARE
-                    bench.program(np.where(pulsed, noise.integers(-2, 3, shape), 0))
-                case 1 | 2:
-                    bench.read(noise.random(shape) < SHARE)
-                case _:
-                    bench.forward(0, noise.uniform(-0.2, 0.2, (1, 1, 16)).astype(np.float32), 16)
-            if number % (options.operations // 10) == 0:
-                memory.append((_resident("self"), _resident(process.pid)))
-        took = time.perf_counter() - started
-        same = np.array_equal(bench.ledger.pulses(shape), Ledger(state).pulses(shape))
-        expected = _reckoned(bench, first)
-        off = float(np.max(np.abs(bench.read(every) - expected))) / bench.limits.response.up[0]
-        totals = bench.ledger.totals()
-    print(
-        f"| soak | {options.operations:,} operations in {took:,.0f} s | {totals.trains:,} trains, "
-        f"{totals.pulses:,} pulses | ledgers {'agree' if same else 'DIFFER'} cell by cell; devices "
-        f"off by {off:.1g} steps at most |"
-    )
-    (ours, theirs), (ours_last, theirs_last) = memory[0], memory[-1]
-    print(
-        f"| soak | memory after a tenth, and at the end | driver {ours:.0f} → {ours_last:.0f} MiB "
-        f"| server {theirs:.0f} → {theirs_last:.0f} MiB |"
-    )
-
-
-def _reckoned(bench: Bench, first: np.ndarray) -> np.ndarray:
-    """Where the driver's ledger says that devices stand that make exact steps."""
-    limits = bench.limits
-    expected = first.copy()
-    for train in bench.ledger.applied():
-        moved = expected.reshape(-1)[train.cells]
-        moved += np.float32(limits.response.up[0]) * train.counts.astype(np.float32)
-        expected.reshape(-1)[train.cells] = np.clip(moved, limits.g_min, limits.g_max)
-    return expected
-
-
-def _resident(process: int | str) -> float:
-    """Memory of a process, MiB."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
-
-def fuzz(options: argparse.Namespace) -> None:
-    """Messages mangled at random, each over a connection of its own."""
-    chance = random.Random(0)
-    with served(SMALL) as (bench, process, port, state):
-        pulses = ("run", 1, bench.guards.pulse_width, bench.guards.compliance)
-        valid = [
-            encode_request(Request("program", pulses, np.array([5, 1, 9, -1]))),
-            encode_request(Request("forward", (0, 1, 1, 16), np.full(16, 0.1))),
-            encode_request(Request("read", (), np.array([1, 2]))),
-            encode_request(Request("last", ("run",))),
-            encode_request(Request("identify")),
-        ]
-        every = np.ones(bench.limits.devices, bool)
-        before = bench.read(every)
-        started = time.perf_counter()
-        for _ in range(options.messages):
-            _send(port, _mangled(chance, valid))
-        took = time.perf_counter() - started
-        lives = process.poll() is None
-        moved = int(np.sum(bench.read(every) != before))
-        trains = Ledger(state).totals().trains
-    print(
-        f"| fuzz | {options.messages:,} messages in {took:,.0f} s | the server "
-        f"{'lives' if lives else 'DIED'} | {trains} trains applied, {moved} conductances moved |"
-    )
-
-
-def _mangled(chance: random.Random, valid: list[bytes]) -> bytes:
-    """A request with some bytes lost, added or altered; never whole, even within another."""
-    while True:
-        message = bytearray(chance.choice(valid))
-        for _ in range(chance.randint(1, 4)):
-            at = chance.randrange(len(message) + 1)
-            message[at : at + chance.randrange(4)] = chance.randbytes(chance.randrange(4))
-        if valid[0] not in message:
-            return bytes(message)
-
-
-def _send(port: int, message: bytes) -> None:
-    """Send it all, and wait until the server hangs up."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-    with connection as wire, contextlib.suppress(ConnectionError):
-        wire.sendall(message)
-        wire.shutdown(socket.SHUT_WR)
-        while wire.recv(1 << 16):
-            pass
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """A chip behind a program: answers lines of JSON, for `madem braille --chip "process:…"`.
 
 This one keeps its devices in an array. Put the calls to your instruments in its place, in any
-language: docs/your-chip.md has the table of operations. Units are SI.
+language: docs/your-chip.md has the table of operations. Units are SI. Given a file, it remembers
+the trains that it has applied after it was stopped: `process:python driver.py trains.json`.
 """
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -23,8 +25,9 @@ LIMITS = {
 devices = np.full((ARRAYS, ROWS, COLUMNS, 2), G_MAX / 2)
 gates = np.full(ARRAYS, V_GATE)
 """Voltages at the gates of the select transistors: they bound what a SET pulse reaches."""
-trains: dict[str, int] = {}
-"""Trains of pulses applied in each run."""
+memory = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+trains: dict[str, int] = json.loads(memory.read_text()) if memory and memory.exists() else {}
+"""Number of the last train of pulses applied in each run."""
 
 
 def product(arguments, data, transposed):
@@ -45,13 +48,18 @@ def gate(data):
 def program(arguments, data):
     """Apply a train of pulses once, however often it comes."""
     run, sequence, _width, _compliance = arguments
-    if sequence == trains.get(run, 0) + 1:
+    last = trains.get(run, 0)
+    if sequence == last + 1:
+        trains[run] = sequence
+        if memory:  # before the first pulse: rather one train too few than one applied twice
+            memory.write_text(json.dumps(trains))
         cells, counts = np.reshape(data, (-1, 2)).T
         flat = devices.reshape(-1)
         reach = G_MAX * gates[cells // devices[0].size] / V_GATE
         flat[cells] = np.clip(flat[cells] + STEP * counts, 0.0, np.maximum(reach, flat[cells]))
-        trains[run] = sequence
-    return str(trains[run])
+    elif sequence != last:
+        raise ValueError(f"train {sequence} comes after {last}")
+    return str(sequence)
 
 
 ANSWERS = {
@@ -70,6 +78,10 @@ ANSWERS = {
 
 for line in sys.stdin:
     asked = json.loads(line)
-    answer = ANSWERS[asked["operation"]](asked["arguments"], asked.get("data"))
-    told = {"text": answer} if isinstance(answer, str) else {"data": np.ravel(answer).tolist()}
+    try:
+        answer = ANSWERS[asked["operation"]](asked["arguments"], asked.get("data"))
+    except Exception as error:  # it is told, and training stops there
+        told = {"error": str(error)}
+    else:
+        told = {"text": answer} if isinstance(answer, str) else {"data": np.ravel(answer).tolist()}
     print(json.dumps(told), flush=True)

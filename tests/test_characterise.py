@@ -15,6 +15,7 @@ from madem.chips import fabricate, load_chip, parse_chip, toml_text
 from madem.cli.characterise import characterise as command
 from madem.devices import parse_steps, step_moments
 from madem.studies.characterise import characterise, characterised_chip
+from madem.studies.wire_fit import fit_wires
 
 SMALL = {"count": 1, "rows": 12, "columns": 12}
 HIDDEN = {
@@ -73,6 +74,27 @@ def test_a_twin_has_the_faults_and_the_noise_of_its_chip(measured):
     assert twin.limits.devices == chip.limits.devices
 
 
+@pytest.mark.parametrize("measured", [HIDDEN["taox"]], ids=["taox"], indirect=True)
+@pytest.mark.parametrize("ohm", [0.0, 1.0, 2.0])
+def test_wires_are_found_where_there_are_any(measured, ohm):
+    """Within 20 %, beside gains of 10 % and read noise, and the interval holds the truth."""
+    array = {"count": 1, "rows": 24, "columns": 24}
+    kind = alter(load_chip("taox-64"), array=array, wires={"r_wire": ohm})
+    wired = fabricate(kind, jax.random.key(1))
+    wires = fit_wires(SealedChip(wired), jax.random.key(2))
+    assert wires.low < ohm < wires.high
+    assert wires.found == (ohm > 0)
+    _, found, _ = measured
+    text = toml_text(characterised_chip(found._replace(wires=wires), kind, "twin"))
+    assert ("[wires]" in text) == (ohm > 0)
+    twin = parse_chip(text)
+    assert twin.wires.r_wire == pytest.approx(ohm, rel=0.2)
+    gains = np.concatenate([wired.bit_lines.gain, wired.word_lines.gain], axis=None)
+    if ohm > 0:
+        spread = np.sqrt(np.mean((gains - 1) ** 2))
+        assert twin.neurons.gain_spread == pytest.approx(spread, rel=0.1)
+
+
 def test_an_ideal_chip_has_an_ideal_twin():
     """No noise, no faults, steps of 0.5 % of the range: none are found, and the steps are."""
     hidden = alter(load_chip("ideal"), array={"count": 1, "rows": 4, "columns": 4})
@@ -87,6 +109,7 @@ def test_an_ideal_chip_has_an_ideal_twin():
     np.testing.assert_allclose(
         inner[seen], (np.array([[step], [-step]]) * np.ones_like(inner))[seen], rtol=0.02
     )
+    assert not found.wires.found
     twin = characterised_chip(found, hidden, "twin")
     assert twin.device.stuck_on == twin.device.stuck_off == 0
     assert twin.device.g_stuck_on is None
@@ -108,6 +131,7 @@ def test_the_command_writes_a_chip_file_and_a_figure(run, tmp_path):
     summary = json.loads(done.stdout)
     assert summary["stuck_on"] == summary["stuck_off"] == 0
     assert summary["devices"] == 32
+    assert not summary["wires_found"]
     assert load_chip(out).limits.devices == (1, 4, 4, 2)
     assert (tmp_path / "twin.png").stat().st_size > 10_000
     assert isinstance(run(kind, "--pulses", 5).exception, InputError)

@@ -22,8 +22,11 @@ class StoppedError(MademError):
     """Ctrl-C, with what to do next."""
 
 
-def progress_bar(estimated_over: float = 30.0) -> Progress:
-    """Bar for tasks with a `state` in words; the time left is from the last seconds, so many."""
+def progress_bar(estimated_over: float = 600.0) -> Progress:
+    """Bar for tasks with a `state` in words; the time left is from the last seconds, so many.
+
+    A chip on the bench may take a minute from one report to the next: two must lie within.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

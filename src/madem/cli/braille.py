@@ -68,6 +68,13 @@ def braille(
             help=f"One of {', '.join(PROGRAMMERS)}.", show_default=BrailleConfig.programming
         ),
     ] = None,
+    relaxation: Annotated[
+        str | None,
+        typer.Option(
+            help="`sweeps`, or `on-chip` for a chip that relaxes by itself.",
+            show_default=BrailleConfig.relaxation,
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(help="Batches to learn from.", show_default=str(BrailleConfig.steps)),
@@ -100,6 +107,7 @@ def braille(
         "hidden": None if hidden is None else _sizes(hidden),
         "rule": rule,
         "programming": programming,
+        "relaxation": relaxation,
         "steps": steps,
         "samples": samples,
         "seed": seed,

@@ -15,6 +15,7 @@ from madem.report import save_figure, step_figure, step_table
 from madem.studies.characterise import characterise as measure
 from madem.studies.characterise import characterised_chip
 from madem.studies.pulse_fit import fit_summary
+from madem.studies.wire_fit import WireFit
 
 _FEWEST = 100
 """Pulses of a device from which anything can be said of it."""
@@ -27,7 +28,7 @@ def characterise(
     pulses: Annotated[int, typer.Option(help="Pulses of each device.")] = 1000,
     like: Annotated[
         str,
-        typer.Option(help="Chip (preset or file) with the same converters, wires and safety."),
+        typer.Option(help="Chip (preset or file) with the same converters and safety."),
     ] = "taox-64",
     seed: Annotated[int, typer.Option(help="Seed of the aims, and of a simulated chip.")] = 0,
     out: Annotated[Path, typer.Option(help="Chip file to write, .toml.")] = Path("twin.toml"),
@@ -59,8 +60,11 @@ def characterise(
         "stuck_on": twin.device.stuck_on,
         "stuck_off": twin.device.stuck_off,
         "settling": found.settling,
-        "gain_spread": found.gain,
+        "gain_spread": twin.neurons.gain_spread,
         "offset_spread": found.offset,
+        "r_wire": found.wires.r_wire,
+        "r_wire_interval": [found.wires.low, found.wires.high],
+        "wires_found": found.wires.found,
     } | fit_summary(found.fit, found.noise)
     save_figure(step_figure(summary, found.steps, chip), picture)
     if as_json:
@@ -69,8 +73,16 @@ def characterise(
     results.print(step_table(summary, f"{chip}, devices: {summary['devices']}"))
     results.print(
         f"stuck {twin.device.stuck_on + twin.device.stuck_off:.2%}; devices settle by "
-        f"{1e6 * found.settling:.3g} µS; lines: gains {found.gain:.2%}, offsets "
+        f"{1e6 * found.settling:.3g} µS; lines: gains {twin.neurons.gain_spread:.2%}, offsets "
         f"{1e6 * found.offset:.3g} µA\n"
+        f"wires: {_wires(found.wires)}\n"
         f"chip file: {out}\nfigure: {picture}",
         soft_wrap=True,
     )
+
+
+def _wires(found: WireFit) -> str:
+    ohm = f"{found.r_wire:.3g} ohm a segment [{found.low:.3g}, {found.high:.3g}]"
+    if found.found:
+        return f"{ohm}, which take {found.lost:.1%} of the currents"
+    return f"none that are felt ({ohm})"

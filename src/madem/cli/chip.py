@@ -23,6 +23,7 @@ from madem.chips.hardware import (
 from madem.chips.ledger import Ledger
 from madem.cli._console import Json, messages, print_json, results
 from madem.cli.characterise import characterise
+from madem.relaxation import settle_chip
 
 chip = typer.Typer(
     name="chip",
@@ -63,7 +64,7 @@ def serve(
     wrong = load_faults(faults) if faults else Faults()
     description = load_chip(chip)
     ledger = Ledger(state or ":memory:")
-    start = functools.partial(Instrument, description, seed, ledger, wrong.dead_column)
+    start = functools.partial(Instrument, description, seed, ledger, wrong.dead_column, settle_chip)
     server = Server(start, host=host, port=port, latency=1e-3 * latency, faults=wrong, seed=seed)
     results.print(f"{description.name} at tcp://{host}:{server.port}", soft_wrap=True)
     try:
@@ -94,6 +95,7 @@ def check(
         "compliance": guards.compliance,
         "forbidden": len(guards.forbidden),
         "gate": guards.gate,
+        "settles": guards.settles,
         "temperature": bench.temperature(),
         "self_test": bench.self_test(),
     }

@@ -22,7 +22,7 @@ from madem.networks import (
     check_fit,
 )
 from madem.relaxation import Sweeps
-from madem.studies.braille_config import PROGRAMMERS, RULES, BrailleConfig
+from madem.studies.braille_config import PROGRAMMERS, RELAXATIONS, RULES, BrailleConfig
 from madem.studies.counting import counts_before, counts_of
 from madem.studies.descent import cosine_descent
 from madem.studies.recall import Recall
@@ -124,12 +124,13 @@ def _network(config: BrailleConfig, dots: int) -> AbstractNetwork:
 
 
 def _learner(config: BrailleConfig, network: AbstractNetwork) -> training.Learner:
+    relaxation = RELAXATIONS[config.relaxation]
     return training.Learner(
         network=network,
         rule=RULES[config.rule](
             config.beta,
-            free=Sweeps(config.free_sweeps, config.tolerance, average=3),
-            nudged=Sweeps(config.nudged_sweeps, config.tolerance, average=3),
+            free=relaxation(config.free_sweeps, config.tolerance, average=3),
+            nudged=relaxation(config.nudged_sweeps, config.tolerance, average=3),
             loss=SquaredError(),
         ),
         optimiser=cosine_descent(

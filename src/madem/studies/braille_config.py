@@ -20,6 +20,7 @@ from madem.learning import (
     TikiTaka,
     WriteVerify,
 )
+from madem.relaxation import OnChip, Sweeps
 
 NETWORKS = ("layered", "associative")
 """Kinds of network that learn words."""
@@ -31,6 +32,9 @@ RULES = {
     "coupled": CoupledLearning,
 }
 """Learning rules, each made from a strength β (or η), `free`, `nudged` and `loss`."""
+
+RELAXATIONS = {"sweeps": Sweeps, "on-chip": OnChip}
+"""Ways to relax, each made from a limit, a tolerance and sweeps to average."""
 
 PROGRAMMERS = {
     "one-pulse": AccumulateAndProgram(threshold=0.04),
@@ -81,6 +85,8 @@ class BrailleConfig:
     """Most sweeps of the free phase in training."""
     nudged_sweeps: int = 6
     """Most sweeps of the nudged phases."""
+    relaxation: str = "sweeps"
+    """How phases relax in training: by `sweeps`, or `on-chip` if the chip can by itself."""
     recall_sweeps: int = 30
     """Most sweeps of a recall."""
     recalls: int = 2
@@ -101,6 +107,12 @@ class BrailleConfig:
         check_words(self.words)
         _require(0 < self.flip < 0.5, "flip", self.flip, "a probability between 0 and 0.5")  # noqa: PLR2004
         _require(self.network in NETWORKS, "network", self.network, f"one of {', '.join(NETWORKS)}")
+        _require(
+            self.relaxation in RELAXATIONS,
+            "relaxation",
+            self.relaxation,
+            f"one of {', '.join(RELAXATIONS)}",
+        )
         _require(self.rule in RULES, "rule", self.rule, f"one of {', '.join(RULES)}")
         _require(
             self.programming in PROGRAMMERS,

@@ -17,10 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from madem.chips import AbstractChip, ChipDescription, Limits, NeuronDescription
+from madem.chips import AbstractChip, ChipDescription, Limits, NeuronDescription, WireDescription
 from madem.devices.fit import StepFit, Steps, fit_steps
 from madem.learning import calibrate_gains, calibrate_offsets, self_test
 from madem.studies.measured_chip import measured_chip
+from madem.studies.wire_fit import WireFit, fit_wires
 
 _READINGS = 16
 """Readings of every device from which noise is told."""
@@ -55,6 +56,8 @@ class Characterisation(NamedTuple):
     """Standard deviation of the lines' gains about 1."""
     offset: float
     """Standard deviation of the lines' offsets, ampere."""
+    wires: WireFit
+    """What its wires resist."""
 
 
 class _Record(NamedTuple):
@@ -75,7 +78,7 @@ def characterise(
 ) -> tuple[AbstractChip, Characterisation]:
     """Measure a chip with so many pulses on each healthy device; the chip as it is afterwards."""
     limits = chip.limits
-    formed_key, test_key, read_key, pulse_key, line_key = jax.random.split(key, 5)
+    formed_key, test_key, read_key, pulse_key, line_key, wire_key = jax.random.split(key, 6)
     cells = jnp.ones(limits.devices, bool)
     formed = chip.read(cells, formed_key)
     tested = eqx.filter_jit(self_test)(chip, cells[..., 0], test_key)
@@ -107,6 +110,7 @@ def characterise(
         settling=math.sqrt(max(float(np.mean(settled[inner] ** 2)) - 2 * noise**2, 0.0)),
         gain=gain,
         offset=offset,
+        wires=fit_wires(chip, wire_key),
     )
 
 
@@ -115,7 +119,8 @@ def characterised_chip(
 ) -> ChipDescription:
     """The twin of a chip: what was measured, and from `like` what its interface does not show.
 
-    That is converters, wires and limits of safety.
+    That is converters and limits of safety. Where wires are felt, what they take from a line is
+    theirs and not its gain's.
     """
     limits = found.limits
     low, high = limits.g_min, limits.g_max
@@ -140,7 +145,11 @@ def characterised_chip(
         array=dataclasses.replace(
             like.array, count=limits.arrays, rows=limits.rows, columns=limits.columns
         ),
-        neurons=NeuronDescription(gain_spread=found.gain, offset_spread=found.offset),
+        neurons=NeuronDescription(
+            gain_spread=found.wires.gain if found.wires.found else found.gain,
+            offset_spread=found.offset,
+        ),
+        wires=WireDescription(r_wire=found.wires.r_wire if found.wires.found else 0.0),
     )
 
 

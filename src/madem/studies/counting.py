@@ -18,7 +18,7 @@ from madem.learning import (
 )
 from madem.learning.rules import AbstractDifferenceRule
 from madem.networks import AbstractNetwork
-from madem.relaxation import Accelerated, Relaxation, Sweeps, turns_of
+from madem.relaxation import Accelerated, OnChip, Relaxation, Sweeps, turns_of
 from madem.training import Learner, Record
 
 PULSED = 0.05
@@ -129,7 +129,7 @@ def turns_swept(rule: AbstractRule, network: AbstractNetwork) -> tuple[tuple[int
 
 
 def _most_sweeps(relaxation: Relaxation) -> int:
-    if not isinstance(relaxation, Sweeps | Accelerated):
+    if not isinstance(relaxation, Sweeps | Accelerated | OnChip):
         raise InputError(f"{type(relaxation).__name__} makes no sweeps that could be counted")
     return relaxation.limit
 

@@ -14,7 +14,7 @@ from madem.learning import (
     OneSided,
 )
 from madem.networks import AbstractLoss, CrossEntropy, SquaredError
-from madem.relaxation import Accelerated, Order, Relaxation, Sweeps
+from madem.relaxation import Accelerated, OnChip, Order, Relaxation, Sweeps
 from madem.studies._settings import FROM_1, NOT_BELOW_0, SHARE, Check, checked, kind_of, one_of
 
 _LOSSES: dict[str, AbstractLoss] = {
@@ -71,9 +71,26 @@ class AcceleratedSettings(AbstractRelaxationSettings):
         return Accelerated(self.limit, self.tolerance, self.depth)
 
 
+@dataclass(frozen=True)
+class OnChipSettings(AbstractRelaxationSettings):
+    """By the chip itself, if it can (`OnChip`)."""
+
+    limit: int = checked(FROM_1, 15)
+    """Most sweeps."""
+    tolerance: float = checked(NOT_BELOW_0, 1e-3)
+    """Largest change of an activity in a sweep at which a sample counts as settled."""
+    average: int = checked(FROM_1, 1)
+    """Sweeps over which unsettled samples are averaged."""
+
+    def build(self) -> OnChip:
+        """See `AbstractRelaxationSettings.build`."""
+        return OnChip(self.limit, self.tolerance, self.average)
+
+
 RELAXATIONS: dict[str, type[AbstractRelaxationSettings]] = {
     "sweeps": SweepSettings,
     "accelerated": AcceleratedSettings,
+    "on-chip": OnChipSettings,
 }
 """Ways to relax by name."""
 

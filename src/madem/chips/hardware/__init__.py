@@ -4,14 +4,16 @@
 at a URL; `HardwareChip` is its door for learning. `Server` serves an `Instrument`.
 """
 
-from madem.chips.hardware.bench import Bench, Identity, connect
+from madem.chips.hardware.bench import Bench, connect
 from madem.chips.hardware.chip import HardwareChip, failures_of, on_bench
 from madem.chips.hardware.faults import DeadColumn, Faults, load_faults
 from madem.chips.hardware.guards import Guards
+from madem.chips.hardware.identity import Identity
 from madem.chips.hardware.instrument import Instrument
 from madem.chips.hardware.opening import is_url, make_chip, open_chip, source_text
 from madem.chips.hardware.protocol import VERSION, LinkError, RefusedError
 from madem.chips.hardware.server import LOOPBACK, Server
+from madem.chips.hardware.settling import Loop
 
 __all__ = [
     "LOOPBACK",
@@ -24,6 +26,7 @@ __all__ = [
     "Identity",
     "Instrument",
     "LinkError",
+    "Loop",
     "RefusedError",
     "Server",
     "connect",

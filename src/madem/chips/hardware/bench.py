@@ -4,7 +4,6 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +13,10 @@ from jaxtyping import Bool, Float, Int
 from madem._checks import InputError, MademError
 from madem.chips._base import Limits
 from madem.chips.hardware.guards import Guards
+from madem.chips.hardware.identity import Identity
 from madem.chips.hardware.link import AbstractLink, link_to
-from madem.chips.hardware.protocol import (
-    VERSION,
-    LinkError,
-    Reply,
-    Request,
-)
+from madem.chips.hardware.protocol import LinkError, RefusedError, Reply, Request
+from madem.chips.hardware.settling import Loop
 from madem.chips.ledger import Ledger, Train
 
 Answer = TypeVar("Answer")
@@ -28,42 +24,6 @@ Answer = TypeVar("Answer")
 _PAUSE = 0.05
 """Wait before a request is sent again, s; it doubles each time."""
 _LONGEST_PAUSE = 1.0
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who a chip says that it is."""
-
-    maker: str
-    """Who made it."""
-    model: str
-    """What kind of chip it is."""
-    serial: str
-    """Which one of them."""
-    version: str
-    """Version of the protocol that it speaks."""
-
-    @classmethod
-    def parse(cls, text: str) -> "Identity":
-        """Read an answer to `*IDN?`.
-
-        Raises `InputError` if it speaks another version of
-        the protocol, `LinkError` if it makes no sense.
-        """
-        fields = [field.strip() for field in text.split(",")]
-        if len(fields) != 4 or not all(fields):  # noqa: PLR2004
-            raise LinkError(
-                f"the chip calls itself {text[:80]!r}; expected maker,model,serial,{VERSION}"
-            )
-        identity = cls(*fields)
-        if identity.version != VERSION:
-            raise InputError(
-                f"{text} speaks version {identity.version} of the protocol and this madem {VERSION}"
-            )
-        return identity
-
-    def __str__(self) -> str:
-        return f"{self.maker},{self.model},{self.serial},{self.version}"
 
 
 class Bench:
@@ -133,6 +93,18 @@ class Bench:
         """Drive bit lines (volt), sense the first `sensed` word lines (ampere)."""
         lines = (self.limits.columns, self.limits.rows)
         return self._product("transposed", first, voltages, sensed, lines)
+
+    def settle(
+        self, loop: Loop, values: Float[np.ndarray, " numbers"]
+    ) -> Float[np.ndarray, " answered"]:
+        """Let the chip relax by itself; see `Loop` for what is sent and answered."""
+        self.guards.check_settling(loop, values)
+        request = Request("settle", loop.arguments, values)
+        answer = self._numbers(request, 1 + loop.batch * sum(loop.answered))
+        if not 0 <= answer[0] <= loop.limit:
+            raise RefusedError(f"the chip made {answer[0]} sweeps of at most {loop.limit}")
+        self.ledger.read(products=loop.products(int(answer[0])))
+        return answer
 
     def set_gates(self, voltages: Float[np.ndarray, " arrays"]) -> None:
         """Set the gates of each array's select transistors, volt.

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from madem._checks import MademError
 from madem.chips._base import AbstractChip, Limits
 from madem.chips.hardware.bench import Bench
+from madem.chips.hardware.settling import Loop
 
 
 class HardwareChip(AbstractChip):
@@ -56,6 +57,12 @@ class HardwareChip(AbstractChip):
         sensed = self.limits.rows if rows is None else rows
         shape = (*voltages.shape[:2], sensed)
         return self._call(lambda v: self.bench.transposed(first, v, sensed), shape, voltages)
+
+    def settle(self, loop: Loop, values: Float[Array, " numbers"]) -> Float[Array, " answered"]:
+        """Let the chip relax by itself; see `Loop`. Raises `InputError` if it never does."""
+        self.bench.guards.check_settles()
+        answered = 1 + loop.batch * sum(loop.answered)
+        return self._call(lambda v: self.bench.settle(loop, v), (answered,), values)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

@@ -5,10 +5,13 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import InputError
+from madem.chips._base import AbstractChip, Limits
 from madem.chips._toml import quantity, section, whole
+from madem.chips.simulated import SimulatedChip
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,6 @@ class DeadColumn:
     """Which of its bit lines."""
     after: int = whole(0, 0)
     """Trains of pulses after which it breaks."""
-
-    def silenced(self, first: int, values: np.ndarray) -> np.ndarray:
-        """Values (driven, batch, columns) at the bit lines of arrays from `first` on."""
-        if not first <= self.array < first + len(values):
-            return values
-        values = values.copy()
-        values[self.array - first, :, self.column] = 0.0
-        return values
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,68 @@ class Faults:
     """Requests after which the instrument restarts, hanging up on all; 0 for never."""
     dead_column: DeadColumn | None = field(default=None)
     """A bit line that breaks."""
+
+
+class Silenced(AbstractChip):
+    """A chip of which a bit line is broken: no current, no pulses, and its devices read as 0."""
+
+    chip: SimulatedChip
+    """The chip, whole."""
+    limits: Limits = eqx.field(static=True)
+    """Its geometry and ranges."""
+    dead: DeadColumn = eqx.field(static=True)
+    """What is broken."""
+
+    def forward(
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch rows"],
+        key: Key[Array, ""],
+        *,
+        columns: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        """See `AbstractChip.forward`."""
+        return self._without(first, self.chip.forward(first, voltages, key, columns=columns))
+
+    def transposed(
+        self,
+        first: int,
+        voltages: Float[Array, "driven batch columns"],
+        key: Key[Array, ""],
+        *,
+        rows: int | None = None,
+    ) -> Float[Array, "driven batch sensed"]:
+        """See `AbstractChip.transposed`."""
+        return self.chip.transposed(first, self._without(first, voltages), key, rows=rows)
+
+    def program(
+        self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> "Silenced":
+        """See `AbstractChip.program`."""
+        moving = counts.at[self.dead.array, :, self.dead.column].set(0)
+        return Silenced(chip=self.chip.program(moving, key), limits=self.limits, dead=self.dead)
+
+    def verify(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        """See `AbstractChip.verify`."""
+        return self._hidden(self.chip.verify(cells, key))
+
+    def read(
+        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+    ) -> Float[Array, "arrays rows columns 2"]:
+        """See `AbstractChip.read`."""
+        return self._hidden(self.chip.read(cells, key))
+
+    def _without(self, first: int, lines: Float[Array, "driven batch columns"]) -> Array:
+        """Values at the bit lines of arrays from `first` on, 0 at the broken one."""
+        number = self.dead.array - first
+        if not (0 <= number < len(lines) and self.dead.column < lines.shape[-1]):
+            return lines
+        return lines.at[number, :, self.dead.column].set(0.0)
+
+    def _hidden(self, sensed: Float[Array, "arrays rows columns 2"]) -> Array:
+        return sensed.at[self.dead.array, :, self.dead.column].set(0.0)
 
 
 def load_faults(source: str) -> Faults:

@@ -11,6 +11,7 @@ import numpy as np
 from madem._checks import InputError
 from madem.chips._base import Limits
 from madem.chips.description import ChipDescription
+from madem.chips.hardware.settling import Loop
 from madem.devices import PulseResponse
 
 _ROUNDING = 1e-5
@@ -33,6 +34,8 @@ class Guards:
     """Devices that are never pulsed: array, row, column, and which of the pair."""
     gate: float | None = None
     """Largest voltage at the gates of select transistors, volt; None if they cannot be set."""
+    settles: bool = False
+    """Whether the chip relaxes by itself when it is asked to."""
 
     @classmethod
     def of(cls, description: ChipDescription) -> "Guards":
@@ -84,6 +87,26 @@ class Guards:
                 f"{voltages.shape[2]} lines are driven and {sensed} sensed; the chip has {lines} "
                 f"and {sensed_lines}"
             )
+        self._check_voltages(voltages)
+
+    def check_settles(self) -> None:
+        """Raise `InputError` unless the chip relaxes by itself."""
+        if not self.settles:
+            raise InputError("this chip does not relax by itself; relax by sweeps")
+
+    def check_settling(self, loop: Loop, values: np.ndarray) -> None:
+        """Raise `InputError` unless neurons may settle from there."""
+        self.check_settles()
+        loop.check(self.limits, values)
+        if not np.isfinite(values).all():
+            raise InputError("a value is not a number")
+        # Whatever they settle at, neurons put out at most the read voltage.
+        self._check_voltages(np.array([self.limits.v_read]))
+        _, *voltages = loop.split(values, loop.sent)
+        for part in voltages[: len(loop.sizes) - 1 + (loop.nudge != "free")]:
+            self._check_voltages(np.asarray(part))
+
+    def _check_voltages(self, voltages: np.ndarray) -> None:
         largest = float(np.max(np.abs(voltages), initial=0.0))
         if not largest <= self.voltage * (1 + _ROUNDING):
             raise InputError(f"{largest:g} V at a line; the chip bears {self.voltage:g} V")

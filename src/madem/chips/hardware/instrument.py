@@ -11,14 +11,22 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
+from madem.chips._base import AbstractChip
 from madem.chips.description import ChipDescription
-from madem.chips.hardware.faults import DeadColumn
+from madem.chips.hardware.faults import DeadColumn, Silenced
 from madem.chips.hardware.guards import Guards
 from madem.chips.hardware.protocol import VERSION, RefusedError, Reply, Request
+from madem.chips.hardware.settling import Loop
 from madem.chips.ledger import Ledger, Train
 from madem.chips.simulated import SimulatedChip, fabricate
+
+Settle = Callable[
+    [AbstractChip, Loop, Float[Array, " numbers"], Key[Array, ""]], Float[Array, " answered"]
+]
+"""Relaxes a chip as `Loop` says."""
 
 _KELVIN = 300.0
 _LOG = logging.getLogger(__name__)
@@ -38,15 +46,18 @@ class Instrument:
         seed: int,
         ledger: Ledger,
         dead_column: DeadColumn | None = None,
+        settle: Settle | None = None,
     ):
-        self.guards = Guards.of(description)
+        """`settle` is how the chip relaxes when it is asked to; without, it does not."""
+        self.guards = dataclasses.replace(Guards.of(description), settles=settle is not None)
+        self._settle = settle
         chip_key, self._noise_key = jax.random.split(jax.random.key(seed))
         made = hashlib.sha256(repr((description, seed)).encode()).hexdigest()[:12]
         self._identity = f"madem,{description.name.replace(',', ' ')},{made},{VERSION}"
         self._ledger, self._dead = ledger, dead_column
         self._lock = threading.Lock()
         self._operations = 0
-        self.chip = self._recalled(fabricate(description, chip_key))
+        self.chip: SimulatedChip = self._recalled(fabricate(description, chip_key))
         self._trains = sum(1 for _ in ledger.applied())
         self._answers: dict[str, Callable[[Request], Reply]] = {
             "identify": lambda _: self._identity,
@@ -55,11 +66,12 @@ class Instrument:
             "temperature": lambda _: str(_KELVIN),
             "forward": lambda request: self._product(request, _forward),
             "transposed": lambda request: self._product(request, _transposed),
+            "settle": self._settled,
             "gate": self._gate,
             "program": self._program,
             "last": lambda request: str(self._last(request.arguments[0])),
-            "read": lambda request: self._read(request, SimulatedChip.read),
-            "verify": lambda request: self._read(request, SimulatedChip.verify),
+            "read": lambda request: self._read(request, _read),
+            "verify": lambda request: self._read(request, _verified),
         }
 
     def answer(self, request: Request) -> Reply:
@@ -84,13 +96,14 @@ class Instrument:
         if not np.isfinite(voltages).all():
             raise InputError("a voltage is not a number")
         self._ledger.read(products=driven * batch)
-        dead = self._dead_now()
-        if dead is not None and product is _transposed and dead.column < voltages.shape[2]:
-            voltages = dead.silenced(first, voltages)
-        currents = np.asarray(product(self.chip, first, voltages, *self._noise(), sensed))
-        if dead is not None and product is _forward and dead.column < sensed:
-            currents = dead.silenced(first, currents)
-        return currents
+        return np.asarray(product(self._present(), first, voltages, *self._noise(), sensed))
+
+    def _settled(self, request: Request) -> np.ndarray:
+        loop, values = Loop.parse(request.arguments), _data(request)
+        self.guards.check_settling(loop, values)
+        answer = np.asarray(_settled(self._present(), self._settle, loop, values, *self._noise()))
+        self._ledger.read(products=loop.products(int(answer[0])))
+        return answer
 
     def _gate(self, request: Request) -> np.ndarray:
         """What the guards refuse: no simulated device has a gate."""
@@ -118,12 +131,9 @@ class Instrument:
     def _apply(self, run: str, train: Train) -> None:
         counts = np.zeros(self.guards.limits.devices, np.int32)
         counts.reshape(-1)[train.cells] = train.counts
-        moving = counts
-        dead = self._dead_now()
-        if dead is not None:
-            moving = counts.copy()
-            moving[dead.array, :, dead.column] = 0
-        chip = _programmed(self.chip, moving, *self._noise())
+        chip = _programmed(self._present(), counts, *self._noise())
+        if isinstance(chip, Silenced):
+            chip = chip.chip
         with self._ledger.together():
             self._ledger.intend(run, train)
             self._ledger.settle(run, train.sequence, applied=True)
@@ -137,18 +147,18 @@ class Instrument:
         self._ledger.read(devices=len(cells))
         asked = np.zeros(self.guards.limits.devices, bool)
         asked.reshape(-1)[cells] = True
-        sensed = np.array(_readings(self.chip, read, asked, *self._noise()))
-        dead = self._dead_now()
-        if dead is not None:
-            sensed[dead.array, :, dead.column] = 0.0
+        sensed = np.asarray(read(self._present(), asked, *self._noise()))
         return sensed.reshape(-1)[cells]
 
     def _last(self, run: int | float | str) -> int:
         known = self._ledger.last(str(run))
         return known.sequence if known else 0
 
-    def _dead_now(self) -> DeadColumn | None:
-        return self._dead if self._dead and self._trains >= self._dead.after else None
+    def _present(self) -> SimulatedChip | Silenced:
+        """The chip as it is now, broken or not."""
+        if self._dead is None or self._trains < self._dead.after:
+            return self.chip
+        return Silenced(chip=self.chip, limits=self.chip.limits, dead=self._dead)
 
     def _noise(self) -> tuple[jax.Array, np.uint32]:
         """Key and number of the next operation; after a restart they go on from the last train."""
@@ -206,5 +216,15 @@ def _programmed(chip, counts, key, operation):
 
 
 @eqx.filter_jit
-def _readings(chip, read, cells, key, operation):
-    return read(chip, cells, jax.random.fold_in(key, operation))
+def _read(chip, cells, key, operation):
+    return chip.read(cells, jax.random.fold_in(key, operation))
+
+
+@eqx.filter_jit
+def _verified(chip, cells, key, operation):
+    return chip.verify(cells, jax.random.fold_in(key, operation))
+
+
+@eqx.filter_jit
+def _settled(chip, settle, loop: Loop, values, key, operation):
+    return settle(chip, loop, values, jax.random.fold_in(key, operation))

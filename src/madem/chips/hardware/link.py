@@ -28,6 +28,8 @@ from madem.chips.hardware.protocol import (
 _CHUNK = 1 << 20
 _STARTING = 60.0
 """Wait for the first answer of a program, s: MATLAB takes its time to start."""
+_SLOWEST = 1e6
+"""Bytes of a request that the slowest other end takes in and works off in a second."""
 
 
 class AbstractLink(abc.ABC):
@@ -43,7 +45,7 @@ class AbstractLink(abc.ABC):
 
 
 def link_to(url: str, timeout: float) -> AbstractLink:
-    """The way to a chip at a URL; `timeout` (s) bounds the wait for an answer.
+    """The way to a chip at a URL; `timeout` (s) bounds the wait for an answer to a short request.
 
     `tcp://HOST:PORT` for an instrument on the network, `visa:RESOURCE` for any that VISA names
     (USB, serial, network), `process:COMMAND` for a program. Raises `InputError` for another URL.
@@ -121,6 +123,7 @@ class SocketLink(AbstractWire):
             self._socket = socket.create_connection(self._address, self._timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._stream = self._socket.makefile("rb", buffering=1 << 16)
+        self._socket.settimeout(self._timeout + len(data) / _SLOWEST)
         self._socket.sendall(data)
 
     def _read(self, count: int) -> bytes:
@@ -151,7 +154,7 @@ class VisaLink(AbstractWire):
         if self._resource is None:
             wait = int(1e3 * self._timeout)
             self._resource = self._manager.open_resource(self.name, open_timeout=wait)
-            self._resource.timeout = 1e3 * self._timeout
+        self._resource.timeout = 1e3 * (self._timeout + len(data) / _SLOWEST)
         self._resource.write_raw(data)
 
     def _read(self, count: int) -> bytes:
@@ -173,9 +176,11 @@ class ProcessLink(AbstractLink):
         try:
             process = self._process = self._process or self._start()
             assert process.stdin is not None
-            process.stdin.write(_to_json(request) + "\n")
+            line = _to_json(request) + "\n"
+            process.stdin.write(line)
             process.stdin.flush()
-            return _from_json(self._lines.get(timeout=timeout), request.name)
+            answer = self._lines.get(timeout=timeout + len(line) / _SLOWEST)
+            return _from_json(answer, request.name)
         except (OSError, queue.Empty, LinkError) as error:
             self.close()
             raise LinkError(f"no answer from {self._command[0]}: {error!r}") from error

@@ -8,6 +8,7 @@ import numpy as np
 import tomli_w
 from jaxtyping import Array, Key
 
+from madem._checks import InputError
 from madem.chips._base import AbstractChip
 from madem.chips._toml import quantity, section
 from madem.chips.description import ChipDescription, chip_text, parse_chip
@@ -26,6 +27,8 @@ class _Hardware:
     """Who it says that it is."""
     gate: float | None = quantity("volt", None)
     """Voltage at the gates of its select transistors, volt, if they are to be set."""
+    timeout: float = quantity("second", 2.0)
+    """How long an answer is waited for until the question is asked again, s."""
 
 
 def is_url(source: str) -> bool:
@@ -58,7 +61,9 @@ def open_chip(text: str, where: str = "chip") -> ChipDescription | Bench:
     if table is None:
         return parse_chip(text, where)
     hardware = section(_Hardware, table, where, "hardware.")
-    bench = connect(hardware.url, identity=hardware.identity)
+    if not hardware.timeout > 0:
+        raise InputError(f"{where}: hardware.timeout must be above 0 s")
+    bench = connect(hardware.url, identity=hardware.identity, timeout=hardware.timeout)
     if hardware.gate is not None:
         bench.set_gates(np.full(bench.limits.arrays, hardware.gate))
     return bench

@@ -53,6 +53,7 @@ OPERATIONS = {
     "temperature": Operation("TEMPERATURE?"),
     "forward": Operation("FORWARD?", (int, int, int, int), _FLOATS, _FLOATS),
     "transposed": Operation("TRANSPOSED?", (int, int, int, int), _FLOATS, _FLOATS),
+    "settle": Operation("SETTLE?", (str, int, str, float, int, float, int), _FLOATS, _FLOATS),
     "gate": Operation("GATE?", (), _FLOATS, _FLOATS),
     "program": Operation("PROGRAM?", (str, int, float, float), _WHOLE),
     "last": Operation("LAST?", (str,)),
