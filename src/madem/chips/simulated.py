@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from madem._marked import where_marked
+from madem._noise import normal, numbers
 from madem.chips._base import AbstractChip, Limits
 from madem.chips._converters import convert
 from madem.chips.description import ChipDescription
@@ -109,8 +111,10 @@ class SimulatedChip(AbstractChip):
             # Every device of a line fluctuates by `noise` of the range on its own, so a line's
             # current does by the root of the sum of squares, over both devices of each pair.
             sd = read.noise * self.limits.g_range * jnp.sqrt(2 * jnp.sum(driven**2, -1))
-            currents = currents + sd[..., None] * jax.random.normal(key, currents.shape)
-        return convert(lines.apply(arrays, currents), read.range, read.adc_bits)
+            currents = currents + sd[..., None] * normal(key, numbers(currents.shape))
+        return jax.lax.optimization_barrier(
+            convert(lines.apply(arrays, currents), read.range, read.adc_bits)
+        )
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
@@ -120,21 +124,26 @@ class SimulatedChip(AbstractChip):
         Pulsed devices settle, with an error of their own, before the next product or read.
         """
         pulse_key, settle_key = jax.random.split(key)
-        programmed = self.device.pulse(self.conductance, counts, self.traits, pulse_key)
-        settled = programmed
-        error = self.description.device.programming_error
-        if error > 0:
-            sd = error * self.limits.g_range
-            drift = sd * jax.random.normal(settle_key, programmed.shape)
+        sd = self.description.device.programming_error * self.limits.g_range
+
+        def pulsed(number: Array, before: Array, counts: Array, traits: PyTree):
+            after = self.device.pulse(before, counts, traits, pulse_key, number)
+            if sd == 0:
+                return after, after
+            settled = jnp.maximum(after + sd * normal(settle_key, number), 0.0)
             # A device that pulses cannot move does not relax either.
-            moved = programmed != self.conductance
-            settled = jnp.where(moved, jnp.maximum(programmed + drift, 0.0), programmed)
-        pulsed = counts != 0
-        conductance = jnp.where(pulsed, settled, self.conductance)
+            return after, jnp.where(after != before, settled, after)
+
+        programmed, conductance = where_marked(
+            pulsed,
+            counts != 0,
+            (self.conductance, counts, self.traits),
+            (self.programmed, self.conductance),
+        )
         wires, wiring = self.description.wires.resistances, self.wiring
         return dataclasses.replace(
             self,
-            programmed=jnp.where(pulsed, programmed, self.programmed),
+            programmed=programmed,
             conductance=conductance,
             wiring=wiring.programmed(conductance, wires) if wires and wiring else None,
         )
@@ -165,7 +174,7 @@ class SimulatedChip(AbstractChip):
 
     def _read(self, conductance: Array, cells: Array, key: Key[Array, ""]) -> Array:
         sd = self.description.read.noise * self.limits.g_range
-        noisy = conductance + sd * jax.random.normal(key, conductance.shape)
+        noisy = conductance + sd * normal(key, numbers(conductance.shape))
         return jnp.where(cells, noisy, jnp.nan)
 
 
