@@ -59,25 +59,54 @@ def _in_chunks(
     compute: Callable[..., PyTree], marks: Bool[Array, " size"], operands: Any, results: Any
 ) -> Any:
     """Gather some of the marked elements, compute, scatter, until all are done."""
+
+    def one(element: Array, results: Any) -> Any:
+        some = jax.tree.map(lambda leaf: leaf.at[element].get(mode="clip"), operands)
+        return jax.tree.map(
+            lambda old, new: old.at[element].set(new, mode="drop", unique_indices=True),
+            results,
+            compute(element, *some),
+        )
+
+    return _by_chunk(one, marks, results)
+
+
+def sum_marked(values: PyTree, marked: Bool[Array, "*shape"]) -> PyTree:
+    """Sum of the marked elements of each array of a tree, over all axes."""
+
+    def one(element: Array, sums: PyTree) -> PyTree:
+        return jax.tree.map(
+            lambda total, leaf: (
+                total + jnp.sum(leaf.ravel().at[element].get(mode="fill", fill_value=0))
+            ),
+            sums,
+            values,
+        )
+
+    nothing = jax.tree.map(lambda leaf: jnp.zeros((), leaf.dtype), values)
+    return _by_chunk(one, marked.ravel(), nothing)
+
+
+def _by_chunk(
+    one: Callable[[Int[Array, " chunk"], Any], Any], marks: Bool[Array, " size"], start: Any
+) -> Any:
+    """Take the numbers of some of the marked elements in turn, with what came of those before.
+
+    The last are filled up with numbers beyond the array.
+    """
     words = _packed(marks)
     ends = jnp.cumsum(jax.lax.population_count(words).astype(jnp.int32))
 
-    def one(carry):
+    def chunk(carry):
         done, results = carry
         rank = done + numbers((_CHUNK,))
         element = _element(words, ends, rank)
         # Beyond the last marked element there is nothing to scatter to, nor twice the same.
         element = jnp.where(rank < ends[-1], element, len(marks) + rank)
-        some = jax.tree.map(lambda leaf: leaf.at[element].get(mode="clip"), operands)
-        results = jax.tree.map(
-            lambda old, new: old.at[element].set(new, mode="drop", unique_indices=True),
-            results,
-            compute(element, *some),
-        )
-        return done + _CHUNK, results
+        return done + _CHUNK, one(element, results)
 
-    start = (jnp.int32(0), results)
-    return jax.lax.while_loop(lambda carry: carry[0] < ends[-1], one, start)[1]
+    first = (jnp.int32(0), start)
+    return jax.lax.while_loop(lambda carry: carry[0] < ends[-1], chunk, first)[1]
 
 
 def _packed(marks: Bool[Array, " size"]) -> Array:

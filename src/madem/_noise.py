@@ -20,6 +20,8 @@ from jaxtyping import Array, Float, Int, Key, UInt
 _BEND = (1.8740916, 0.4128138, -0.9609138, 1.2534188, -0.6929348, 0.1511472)
 """Coefficients of s, s³ … s¹¹: least squares, weighed by the root of its probability, of the normal
 quantile at each value s that the sum of the three numbers takes; scaled to a variance of 1."""
+_LARGEST = 4.7426
+"""What it makes of the largest s, rounded up."""
 _MIDDLE = 3070
 """Mean of the sum, in units of 2⁻¹¹."""
 
@@ -47,7 +49,9 @@ def normal(key: Key[Array, ""], number: Int[Array, "*shape"]) -> Float[Array, "*
     bend = jnp.full_like(s, _BEND[-1])
     for coefficient in _BEND[-2::-1]:
         bend = bend * square + coefficient
-    return s * bend
+    # Cuts nothing off. XLA would else hand the polynomial over to a library for products of
+    # matrices, term by term, where noise is added to a product.
+    return jnp.clip(s * bend, -_LARGEST, _LARGEST)
 
 
 def _bits(key: Key[Array, ""], number: Int[Array, "*shape"]) -> UInt[Array, "*shape"]:

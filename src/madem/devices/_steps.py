@@ -65,8 +65,8 @@ def _draw_train(
     """Positions after a train of pulses on each device, applied one by one.
 
     `steps` is table × (SET, RESET) × position × quantile, `table` the one of each device, and
-    `counts` and `number` as `AbstractDevice.pulse` takes them. Positions and steps are fractions of the window,
-    whose edges end every step.
+    `counts` and `number` as `AbstractDevice.pulse` takes them. Positions and steps are fractions
+    of the window, whose edges end every step.
     """
     longest = jnp.max(jnp.abs(counts), initial=0)
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from madem._marked import where_marked
+from madem._marked import sum_marked, where_marked
 from madem.chips import AbstractChip, Limits
 
 _DEAD = 0.07
@@ -49,7 +49,8 @@ def effort_of(
 ) -> Effort:
     """Effort of some pulses, and of reading some devices once, or none."""
     reads = jnp.int32(0) if read is None else jnp.sum(read, dtype=jnp.int32)
-    return Effort(jnp.sum(jnp.maximum(counts, 0)), jnp.sum(jnp.maximum(-counts, 0)), reads)
+    sums = sum_marked((jnp.maximum(counts, 0), jnp.maximum(-counts, 0)), counts != 0)
+    return Effort(*sums, reads)
 
 
 def whole_pulses(
