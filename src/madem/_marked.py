@@ -75,13 +75,11 @@ def sum_marked(values: PyTree, marked: Bool[Array, "*shape"]) -> PyTree:
     """Sum of the marked elements of each array of a tree, over all axes."""
 
     def one(element: Array, sums: PyTree) -> PyTree:
-        return jax.tree.map(
-            lambda total, leaf: (
-                total + jnp.sum(leaf.ravel().at[element].get(mode="fill", fill_value=0))
-            ),
-            sums,
-            values,
-        )
+        def add(total: Array, leaf: Array) -> Array:
+            some = leaf.ravel().at[element].get(mode="clip")
+            return total + jnp.sum(jnp.where(element < marked.size, some, 0))
+
+        return jax.tree.map(add, sums, values)
 
     nothing = jax.tree.map(lambda leaf: jnp.zeros((), leaf.dtype), values)
     return _by_chunk(one, marked.ravel(), nothing)

@@ -43,7 +43,11 @@ def normal(key: Key[Array, ""], number: Int[Array, "*shape"]) -> Float[Array, "*
     (Teichroew's method; Knuth, vol. 2, 3.4.1).
     """
     bits = _bits(key, number)
-    total = (bits & 0x7FF) + ((bits >> 11) & 0x7FF) + ((bits >> 22) << 1)
+    return _bent((bits & 0x7FF) + ((bits >> 11) & 0x7FF) + ((bits >> 22) << 1))
+
+
+def _bent(total: UInt[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """A normal number, of the sum of three uniform ones in units of 2⁻¹¹."""
     s = (total.astype(jnp.int32) - _MIDDLE).astype(jnp.float32) * 2.0**-11
     square = s * s
     bend = jnp.full_like(s, _BEND[-1])

@@ -91,13 +91,13 @@ class Tiles:
         return _cut(values, self.across, self.bit_lines)
 
     def from_bit_lines(
-        self, sensed: Float[Array, "down batch across*bit_lines"]
+        self, sensed: Float[Array, "down batch bit_lines_across"]
     ) -> Float[Array, "batch columns"]:
         """Sums over each column of tiles, given what each row of them shows."""
         return _added(sensed)[:, : self.columns]
 
     def from_word_lines(
-        self, sensed: Float[Array, "across batch down*word_lines"]
+        self, sensed: Float[Array, "across batch word_lines_down"]
     ) -> Float[Array, "batch rows"]:
         """Sums over each row of tiles, given what each column of them shows."""
         return _added(sensed)[:, : self.rows]
