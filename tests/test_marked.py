@@ -50,9 +50,14 @@ def test_a_single_mark_is_found(place):
 def test_sums_are_of_the_marked_elements():
     values = np.random.default_rng(3).integers(-5, 5, (3, SIZE))
     marked = marks(0.4, (3, SIZE))
-    found = jax.jit(sum_marked)({"a": jnp.asarray(values), "b": jnp.ones((3, SIZE))}, marked)
-    assert found["a"] == values[np.asarray(marked)].sum()
-    assert int(found["b"]) == int(marked.sum())
+
+    def compute(number, value):
+        return {"value": value, "one": jnp.ones_like(number)}
+
+    found = jax.jit(lambda v, m: sum_marked(compute, m, (v,)))(jnp.asarray(values), marked)
+    chosen = np.asarray(marked)
+    assert int(found["value"]) == values[chosen].sum()
+    assert int(found["one"]) == chosen.sum()
 
 
 def test_chips_can_be_mapped_over():

@@ -33,11 +33,7 @@ def where_marked(
     are those of `marked`; more may follow.
     """
     size = marked.size
-
-    def flat(leaf: Array) -> Array:
-        return leaf.reshape(size, *leaf.shape[marked.ndim :])
-
-    operands, results = jax.tree.map(flat, (operands, otherwise))
+    operands, results = _flat((operands, otherwise), marked)
     marks = marked.reshape(size)
     if size <= 4 * _CHUNK:
         results = jax.tree.map(
@@ -61,28 +57,39 @@ def _in_chunks(
     """Gather some of the marked elements, compute, scatter, until all are done."""
 
     def one(element: Array, results: Any) -> Any:
-        some = jax.tree.map(lambda leaf: leaf.at[element].get(mode="clip"), operands)
         return jax.tree.map(
             lambda old, new: old.at[element].set(new, mode="drop", unique_indices=True),
             results,
-            compute(element, *some),
+            compute(element, *_some(operands, element)),
         )
 
     return _by_chunk(one, marks, results)
 
 
-def sum_marked(values: PyTree, marked: Bool[Array, "*shape"]) -> PyTree:
-    """Sum of the marked elements of each array of a tree, over all axes."""
+def sum_marked(
+    compute: Callable[..., PyTree], marked: Bool[Array, "*shape"], operands: tuple[PyTree, ...]
+) -> PyTree:
+    """Sums of what `compute` makes of the marked elements; see `where_marked`."""
+    flat = _flat(operands, marked)
 
     def one(element: Array, sums: PyTree) -> PyTree:
-        def add(total: Array, leaf: Array) -> Array:
-            some = leaf.ravel().at[element].get(mode="clip")
-            return total + jnp.sum(jnp.where(element < marked.size, some, 0))
+        def add(total: Array, each: Array) -> Array:
+            return total + jnp.sum(jnp.where(element < marked.size, each, 0))
 
-        return jax.tree.map(add, sums, values)
+        return jax.tree.map(add, sums, compute(element, *_some(flat, element)))
 
-    nothing = jax.tree.map(lambda leaf: jnp.zeros((), leaf.dtype), values)
+    made = jax.eval_shape(compute, numbers((marked.size,)), *flat)
+    nothing = jax.tree.map(lambda each: jnp.zeros((), each.dtype), made)
     return _by_chunk(one, marked.ravel(), nothing)
+
+
+def _flat(tree: Any, marked: Bool[Array, "*shape"]) -> Any:
+    """Arrays with one axis in place of those of `marked`."""
+    return jax.tree.map(lambda leaf: leaf.reshape(marked.size, *leaf.shape[marked.ndim :]), tree)
+
+
+def _some(operands: Any, element: Int[Array, " chunk"]) -> Any:
+    return jax.tree.map(lambda leaf: leaf.at[element].get(mode="clip"), operands)
 
 
 def _by_chunk(

@@ -48,9 +48,13 @@ def effort_of(
     counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"] | None
 ) -> Effort:
     """Effort of some pulses, and of reading some devices once, or none."""
-    reads = jnp.int32(0) if read is None else jnp.sum(read, dtype=jnp.int32)
-    sums = sum_marked((jnp.maximum(counts, 0), jnp.maximum(-counts, 0)), counts != 0)
-    return Effort(*sums, reads)
+
+    def pulses(_: Array, counts: Array) -> tuple[Array, Array]:
+        return jnp.maximum(counts, 0), jnp.maximum(-counts, 0)
+
+    sets, resets = sum_marked(pulses, counts != 0, (counts,))
+    reads = jnp.int32(0) if read is None else sum_marked(jnp.ones_like, read, ())
+    return Effort(sets, resets, reads)
 
 
 def whole_pulses(
