@@ -12,6 +12,7 @@ import pytest
 from madem import training
 from madem.chips import chip_text, load_chip
 from madem.costs import Counts, plan
+from madem.report.costs import cost_lines
 from madem.studies import train_cost
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import BrailleConfig
@@ -51,10 +52,11 @@ def madem(cache, finished):
 def test_what_is_predicted_is_what_is_counted(rule):
     config = dataclasses.replace(SMALL, rule=rule, tolerance=0.0)
     study = BrailleStudy(config, load_chip("ideal"))
-    state, _ = study.begin()
+    state, before = study.begin()
     counted = sum((progress.counts for progress in study.train(state)), Counts())
     limits = study.description.limits
     ahead = counts_ahead(study.learner, plan(study.network, limits), limits, 7, 4)
+    assert job_of_config(config, chip_text("ideal")).counts == before + ahead
     counts, predicted = counted.table(), ahead.table()
     for name in WRITTEN:
         del counts[name], predicted[name]
@@ -127,7 +129,8 @@ def test_more_sweeps_or_steps_cost_more():
         return account(job, default_prices(job))["training"]["joules"]
 
     assert cost(free_sweeps=11) > cost() < cost(nudged_sweeps=7)
-    assert cost(steps=14) == pytest.approx(2 * cost())
+    # What precedes the first step comes once.
+    assert cost(steps=21) - cost(steps=14) == pytest.approx(cost(steps=14) - cost())
 
 
 def test_a_run_ends_with_its_cost(finished):
@@ -154,10 +157,23 @@ def test_the_cost_of_a_run_and_of_its_config(madem):
     assert share == pytest.approx(56 / 481)
 
 
+def test_a_run_settles_in_continuous_time(madem):
+    done = madem("cost", "run", "--continuous", "--scenario", "projected", "--json")
+    whole = json.loads(done.stdout)
+    found = whole["continuous"]
+    assert found["settled"] == found["samples"] == 128
+    # Two lines of 64 cells, 0.1 fF and 1 Ω each, behind 1 kΩ; 300 MHz.
+    assert found["tau"] == pytest.approx(2 * (1000 + 32) * 6.4e-15 + 1 / (2 * np.pi * 3e8))
+    assert found["within"] == 1 / 256
+    # An activity near 1 takes ln 256 time constants by itself, and layers follow one another.
+    assert np.log(256) < found["median"] / found["tau"] < found["slowest"] / found["tau"] < 1000
+    assert "128 of 128 samples settle to 0.0039, the median after" in cost_lines(whole)[-1]
+
+
 def test_figures_are_drawn_and_this_cpu_is_measured(madem, finished):
     done = madem("cost", "run", "--against", "cpu", "--scenario", "bench", "--out", "figures")
     assert done.returncode == 0, done.stderr
-    assert "Cost, bench against laptop" in done.stdout
+    assert "Cost, bench against this CPU, fp32" in done.stdout
     measured = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
     assert ("thermal design power" in done.stderr) != os.access(measured, os.R_OK)
     drawn = {path.name for path in (finished[0] / "figures").iterdir()}
@@ -171,10 +187,12 @@ def test_figures_are_drawn_and_this_cpu_is_measured(madem, finished):
     [
         (("run", "--grid", "Frankreich"), "did you mean france"),
         (("run", "--against", "h20"), "did you mean h200"),
+        (("run", "--against", "gpu"), "JAX sees no accelerator"),
         (("run", "--scenario", "projekted"), "did you mean projected"),
         (("nowhere",), "give the folder of a run, or a config.toml"),
         (("run", "--chip", "ideal"), "a run has its own chip"),
         (("run/chip.toml",), "no table [braille]"),
+        (("run/config.toml", "--continuous"), "--continuous is for a run"),
     ],
 )
 def test_bad_input_is_refused(madem, arguments, problem):

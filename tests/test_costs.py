@@ -4,6 +4,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from madem.costs import (
     Counts,
     Events,
     Work,
+    accelerator,
     backprop_inference,
     backprop_training,
     band,
@@ -33,7 +35,9 @@ from madem.costs import (
     inference_events,
     joules,
     load_scenario,
+    measure_accelerator,
     measure_cpu,
+    measured,
     parse_scenario,
     plan,
     relaxation_inference,
@@ -415,6 +419,25 @@ def test_a_cpu_is_measured_with_its_counter_or_without(tmp_path):
     found = measure_cpu(64, 64, 1, tmp_path, 0.01)
     assert found.watts == 0.0
     assert found.macs_per_second > 1e6
+
+
+def test_an_accelerator_is_measured_with_its_power_or_without(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="JAX sees no accelerator"):
+        accelerator()
+    cpu = jax.local_devices()[0]  # stands in for one
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert measure_accelerator(16, 8, 4, cpu, 0.01).watts is None
+    told = tmp_path / "nvidia-smi"
+    told.write_text("#!/bin/sh\necho 123.5\n")
+    told.chmod(0o755)
+    found = measure_accelerator(16, 8, 4, cpu, 0.05)
+    assert found.watts == 123.5
+    # A measured computer takes what it showed, and nothing beside that.
+    shown = measured(computer("h200"), "mine", found.macs_per_second, 123.5)
+    task = backprop_inference(square_plan(64, 64))
+    spent = computing_seconds(task, shown.values())
+    assert spent == pytest.approx(task.macs / found.macs_per_second)
+    assert sum(computing_joules(task, shown.values()).values()) == pytest.approx(123.5 * spent)
 
 
 def test_training_counts_become_events():

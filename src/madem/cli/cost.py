@@ -1,11 +1,15 @@
 """`madem cost`: energy, time, carbon and money of a run, or of one that is yet to be made."""
 
+import functools
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
+import numpy as np
 import typer
+from jaxtyping import Float
 
 from madem._checks import InputError
 from madem.chips.hardware import source_text
@@ -17,11 +21,13 @@ from madem.costs import (
     Computer,
     Scenario,
     Work,
+    accelerator,
     computer,
     grid,
     grids,
     joules,
     load_scenario,
+    measure_accelerator,
     measure_cpu,
     measured,
     tornado,
@@ -37,11 +43,14 @@ from madem.studies import braille_cost, train_cost
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import Prices, account
 from madem.studies.job import Job
+from madem.studies.settling import settling_times
 from madem.studies.train_config import parse_config, read_config
 from madem.studies.train_run import TrainRun
 
-_THIS_CPU = "cpu"
-_DEVICES = "h200, h200-bf16, a100, a100-bf16, laptop, cortex-m4, or cpu: this machine's, measured"
+_AT_HAND = ("cpu", "gpu")
+_DEVICES = (
+    "h200, h200-bf16, a100, a100-bf16, laptop, cortex-m4; cpu or gpu: this machine's, measured"
+)
 
 
 def cost(
@@ -63,16 +72,25 @@ def cost(
         str | None,
         typer.Option(help="Chip for a config.toml of braille; the chip.toml beside it by default."),
     ] = None,
+    continuous: Annotated[
+        bool,
+        typer.Option(
+            help="Solve a run's free phases in continuous time too, as analog neurons settle; "
+            "needs madem[continuous]."
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for figures, made if needed.")] = None,
     as_json: Json = False,
 ) -> None:
     """Account for the energy, time, carbon and money of training, and of one inference."""
     place = grid(electricity)
-    known = None if against == _THIS_CPU else computer(against)
+    known = None if against in _AT_HAND else computer(against)
     asked = None if scenario is None else load_scenario(scenario)
     job = _job(run, chip)
-    prices = Prices(asked or load_scenario(job.scenario), known or _this_cpu(job), place)
-    found = account(job, prices)
+    many, single = (known, known) if known else _at_hand(against, job)
+    prices = Prices(asked or load_scenario(job.scenario), many, place, single)
+    settle = _settle(run) if continuous else None
+    found = account(job, prices, settle)
     if out is not None:
         _draw(job, prices, out)
     if as_json:
@@ -86,6 +104,22 @@ _RUNS: dict[str, Callable[[Path], Job]] = {
     "train": lambda path: TrainRun.open(path).job(),
 }
 """What each command's runs have counted."""
+
+_OPENED: dict[str, Callable[[Path], BrailleRun | TrainRun]] = {
+    "braille": BrailleRun.open,
+    "train": TrainRun.open,
+}
+
+
+def _settle(path: Path) -> Callable[[float], Float[np.ndarray, " samples"]]:
+    """How a run's network settles when it sees a batch of its training, as its chip is now."""
+    if not path.is_dir():
+        raise InputError(f"--continuous is for a run, whose weights are known; {path} is a file")
+    run = way_of(path, _OPENED, "continuous time is of")(path)
+    _, state = run.load()
+    batches = run.study.batches if isinstance(run, BrailleRun) else run.study.data.batches
+    inputs = batches(jax.random.fold_in(run.study.test_key, 2)).inputs
+    return functools.partial(settling_times, run.study.network, state.chip, inputs)
 
 
 def _job(path: Path, chip: str | None) -> Job:
@@ -119,20 +153,35 @@ def _train_job(path: Path, table: dict[str, Any], beside: Path, chip: str | None
     return train_cost.job_of_config(config, beside.read_text(encoding="utf-8"))
 
 
-def _this_cpu(job: Job) -> Computer:
-    """This machine's CPU at the products of this network, one vector at a time."""
+def _at_hand(name: str, job: Job) -> tuple[Computer, Computer]:
+    """This machine's CPU or GPU at products of this network: by batches, and by single vectors."""
     rows, columns = job.plan.matrices[-1]
-    known = computer("laptop")
-    found = measure_cpu(rows, columns, 1)
-    watts = found.watts
-    if watts is None:
-        watts = known.constants["power"].value
+    device = accelerator() if name == "gpu" else None
+    kind = "" if device is None else device.device_kind
+    known = computer("laptop" if device is None else "a100" if "A100" in kind else "h200")
+    label = "this CPU, fp32" if device is None else f"{kind}, fp32"
+
+    def at(batch: int) -> Computer:
+        if device is None:
+            found = measure_cpu(rows, columns, batch)
+        else:
+            found = measure_accelerator(rows, columns, batch, device)
+        share = found.macs_per_second / known.constants["peak"].value
         messages.print(
-            f"no energy counter of this CPU can be read; {watts:g} W are assumed, the thermal "
-            "design power of a laptop's",
-            style="yellow",
+            f"{label}, {rows} × {columns}, batch {batch}: {found.macs_per_second:.3g} MAC/s, "
+            f"{100 * share:.2g} % of the peak of {known.label}"
         )
-    return measured(known, found.macs_per_second, watts / found.macs_per_second)
+        watts = found.watts
+        if watts is None:
+            watts = known.constants["power"].value
+            messages.print(
+                f"no energy counter of {label} can be read; {watts:g} W are assumed, the thermal "
+                f"design power of {known.label}",
+                style="yellow",
+            )
+        return measured(known, label, found.macs_per_second, watts)
+
+    return at(round(job.counts.vectors / job.counts.steps)), at(1)
 
 
 def _draw(job: Job, prices: Prices, folder: Path) -> None:

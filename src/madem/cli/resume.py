@@ -7,8 +7,10 @@ import typer
 
 from madem.cli import braille, train
 from madem.cli._console import Json, messages
+from madem.cli._hosts import Coordinator, Host, Hosts, folder_of_host
 from madem.cli._runs import way_of
 from madem.studies.braille_run import BrailleRun
+from madem.studies.hosts import join_hosts
 from madem.studies.train_run import TrainRun
 
 _RUNS = {
@@ -20,9 +22,14 @@ _RUNS = {
 
 def resume(
     run: Annotated[Path, typer.Argument(help="Folder of a run of braille or train.")],
+    coordinator: Coordinator = None,
+    hosts: Hosts = 1,
+    host: Host = 0,
     as_json: Json = False,
 ) -> None:
     """Take up a stopped run: the same numbers as if it had never stopped."""
+    join_hosts(coordinator, hosts, host)
+    run = folder_of_host(run, host)
     reopen, complete, show = way_of(run, _RUNS, "resume takes")
     opened = reopen(run)
     summary = opened.folder.summary()

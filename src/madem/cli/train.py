@@ -8,7 +8,9 @@ import typer
 
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.cli._cost import show_cost
+from madem.cli._hosts import Coordinator, Host, Hosts, folder_of_host
 from madem.report import training_table
+from madem.studies.hosts import join_hosts
 from madem.studies.train_run import TrainRun
 
 
@@ -20,10 +22,15 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the run, instead of the configuration's.")
     ] = None,
+    coordinator: Coordinator = None,
+    hosts: Hosts = 1,
+    host: Host = 0,
     as_json: Json = False,
 ) -> None:
     """Train a network on a chip as a configuration asks, and test it."""
+    join_hosts(coordinator, hosts, host)
     path = out or Path("runs") / f"{config.stem}-{dt.datetime.now():%Y%m%d-%H%M%S}"
+    path = folder_of_host(path, host)
     try:
         with messages.status("reading the data, and first weights"):
             run = TrainRun.create(path, config, seed)

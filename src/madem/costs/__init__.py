@@ -6,7 +6,15 @@ and `inference_events` make `Events` of them; `joules` and `seconds` are the acc
 and money, `band` and `tornado` say how sure that is, `scaled` how it grows.
 """
 
-from madem.costs.account import Arrays, joules, reading, seconds, settling
+from madem.costs.account import (
+    Arrays,
+    joules,
+    reading,
+    resolution,
+    seconds,
+    settling,
+    time_constant,
+)
 from madem.costs.constants import Constant, Kind
 from madem.costs.counts import (
     Counts,
@@ -15,7 +23,7 @@ from madem.costs.counts import (
     predicted_counts,
     training_events,
 )
-from madem.costs.cpu import MeasuredCpu, measure_cpu
+from madem.costs.cpu import MeasuredRate, measure_cpu
 from madem.costs.digital import (
     COMPUTER_MEANINGS,
     Computer,
@@ -33,6 +41,7 @@ from madem.costs.digital import (
     utilisation,
 )
 from madem.costs.events import ArrayRead, Events
+from madem.costs.gpu import accelerator, measure_accelerator
 from madem.costs.grid import Grid, grid, grids
 from madem.costs.plan import Plan, Products, plan
 from madem.costs.scaling import (
@@ -63,7 +72,7 @@ __all__ = [
     "Grid",
     "Kernel",
     "Kind",
-    "MeasuredCpu",
+    "MeasuredRate",
     "Plan",
     "Products",
     "Scaled",
@@ -71,6 +80,7 @@ __all__ = [
     "Swing",
     "Task",
     "Work",
+    "accelerator",
     "backprop_inference",
     "backprop_training",
     "band",
@@ -87,6 +97,7 @@ __all__ = [
     "joules",
     "line_slots",
     "load_scenario",
+    "measure_accelerator",
     "measure_cpu",
     "measured",
     "parse_scenario",
@@ -95,10 +106,12 @@ __all__ = [
     "reading",
     "relaxation_inference",
     "relaxation_training",
+    "resolution",
     "scaled",
     "seconds",
     "settling",
     "square_plan",
+    "time_constant",
     "time_ratio",
     "tornado",
     "training_events",

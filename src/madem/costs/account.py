@@ -35,18 +35,22 @@ class Arrays:
     """Resolution of its converters; that of the scenario if None."""
 
 
-def settling(arrays: Arrays, v: Values) -> Any:
-    """Time until lines and amplifiers stand within half a step of their converters, second.
+def time_constant(arrays: Arrays, v: Values) -> Any:
+    """Time constants of a word line, a bit line and an amplifier, summed, second.
 
-    Lines are ladders of RC, charged through their driver (Elmore: R_d·C + RC/2), one after the
-    other word line, bit line and amplifier (1/2πf); (bits + 1)·ln 2 of their summed time constants.
+    Lines are ladders of RC, charged through their driver (Elmore: R_d·C + RC/2); an amplifier has
+    1/2πf.
     """
     lines = 0.0
     for length in (arrays.rows, arrays.columns):
         capacitance = length * v["line.capacitance"]
         lines += (v["driver.resistance"] + length * v["line.resistance"] / 2) * capacitance
-    amplifier = 1 / (2 * math.pi * v["neuron.bandwidth"])
-    return (_bits(arrays, v) + 1) * math.log(2) * (lines + amplifier)
+    return lines + 1 / (2 * math.pi * v["neuron.bandwidth"])
+
+
+def settling(arrays: Arrays, v: Values) -> Any:
+    """Time until lines and amplifiers stand within half a step of their converters, second."""
+    return (resolution(arrays, v) + 1) * math.log(2) * time_constant(arrays, v)
 
 
 def reading(arrays: Arrays, v: Values) -> Any:
@@ -59,7 +63,7 @@ def joules(events: Events, arrays: Arrays, v: Values, conversion: str) -> Terms:
     on = reading(arrays, v)
     square = arrays.v_read**2 * v["read.activity_square"]
     conductance = arrays.conductance * v["read.conductance"]
-    adc, dac = (v[name] * 2.0 ** _bits(arrays, v) for name in ("adc.step", "dac.step"))
+    adc, dac = (v[name] * 2.0 ** resolution(arrays, v) for name in ("adc.step", "dac.step"))
     driven, sensed = events.dac_conversions, events.adc_conversions
     single = events.device_reads
     converted, driven_anew = (
@@ -127,5 +131,6 @@ def _line_capacitance(arrays: Arrays, v: Values) -> Any:
     return (arrays.rows + arrays.columns) * v["line.capacitance"]
 
 
-def _bits(arrays: Arrays, v: Values) -> Any:
+def resolution(arrays: Arrays, v: Values) -> Any:
+    """Bits of the converters: the chip's own, or the scenario's where those are exact."""
     return v["converters.bits"] if arrays.bits is None else arrays.bits

@@ -12,18 +12,18 @@ _SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class MeasuredCpu:
-    """What a CPU made of matrix products."""
+class MeasuredRate:
+    """What a computer made of matrix products of one size and batch."""
 
     macs_per_second: float
     """Multiplications a second."""
     watts: float | None
-    """Power of the package while it calculated; None where no counter could be read."""
+    """Power of the processor while it calculated; None where no counter could be read."""
 
 
 def measure_cpu(
     rows: int, columns: int, batch: int, counter: Path = _COUNTER, seconds: float = _SECONDS
-) -> MeasuredCpu:
+) -> MeasuredRate:
     """Multiply a batch of vectors with a matrix, float32, for some time.
 
     Energy is from the counter of RAPL (`energy_uj`, which wraps at `max_energy_range_uj`).
@@ -38,9 +38,9 @@ def measure_cpu(
     after = _microjoules(counter)
     rate = number * batch * rows * columns / spent
     if before is None or after is None:
-        return MeasuredCpu(rate, None)
+        return MeasuredRate(rate, None)
     wrapped = 0 if after >= before else int((counter / "max_energy_range_uj").read_text())
-    return MeasuredCpu(rate, 1e-6 * (after - before + wrapped) / spent)
+    return MeasuredRate(rate, 1e-6 * (after - before + wrapped) / spent)
 
 
 def _microjoules(counter: Path) -> int | None:

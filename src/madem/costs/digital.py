@@ -35,6 +35,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every constant that a digital computer must give."""
 
+_NOTHING, _ANY_RATE = 1e-30, 1e30
+"""What no longer weighs, and holds up nothing; positive, since draws are of logarithms."""
+
 COMPUTER_MEANINGS = {name: kind.meaning for name, kind in KINDS.items()}
 """What each constant is, in words."""
 
@@ -117,13 +120,19 @@ def computer(name: str) -> Computer:
     return known[name]
 
 
-def measured(known: Computer, macs_per_second: float, joules_per_mac: float) -> Computer:
-    """A computer whose rate and energy were measured: its own rate is its peak then."""
+def measured(known: Computer, label: str, macs_per_second: float, watts: float) -> Computer:
+    """A computer by the rate and power that it showed: launches, memory and waiting are in both."""
+    shown = {
+        "peak": macs_per_second,
+        "mac": watts / macs_per_second,
+        "bandwidth": _ANY_RATE,
+        **dict.fromkeys(("launch", "idle", "access", "cache_access"), _NOTHING),
+    }
     changed = {
         name: dataclasses.replace(known.constants[name], value=value, low=value, high=value)
-        for name, value in (("peak", macs_per_second), ("mac", joules_per_mac))
+        for name, value in shown.items()
     }
-    return dataclasses.replace(known, constants={**known.constants, **changed})
+    return dataclasses.replace(known, label=label, constants={**known.constants, **changed})
 
 
 def relaxation_training(plan: Plan, counts: Counts) -> Task:

@@ -14,7 +14,10 @@ from madem.learning.twin import exact_twin
 from madem.networks import AbstractLoss, AbstractNetwork, CrossEntropy
 from madem.relaxation import Relaxation
 
-_UNUSED = jax.random.key(0)  # a twin draws no noise
+
+def _unused() -> Key[Array, ""]:
+    """A key for a twin, which draws no noise."""
+    return jax.random.key(0)
 
 
 class ModelBackprop(AbstractRule):
@@ -103,10 +106,10 @@ def adjoint_gradient(
     def relaxed(shift: Weights) -> tuple[Array, ...]:
         moved = jax.tree.map(lambda one, by: one + siemens * by, held, shift)
         shifted = dataclasses.replace(twin, conductance=moved)
-        drive = network.drive(shifted, inputs, _UNUSED)
+        drive = network.drive(shifted, inputs, _unused())
 
         def sweep(state: tuple[Array, ...], _) -> tuple[tuple[Array, ...], None]:
-            return network.sweep(shifted, state, drive, None, _UNUSED), None
+            return network.sweep(shifted, state, drive, None, _unused()), None
 
         return jax.lax.scan(sweep, state, None, length=steps)[0]
 

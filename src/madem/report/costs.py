@@ -52,7 +52,7 @@ def cost_table(found: dict[str, Any]) -> Table:
         chip = found[what]
         spent = []
         if on_chip:
-            energy = f"{si(chip['joules'], 'J')} {_band(chip['joules_band'], 'J')}"
+            energy = f"{si(chip['joules'], 'J')}\n{_band(chip['joules_band'], 'J')}"
             spent = [energy, si(chip["seconds"], "s")]
         table.add_row(what, *spent)
         for name in _BASELINES:
@@ -65,7 +65,7 @@ def _computed(digital: dict[str, Any], compared: bool) -> list[str]:
     cells = [si(digital["joules"], "J"), si(digital["seconds"], "s")]
     if compared:
         cells += [
-            f"{digital['energy_ratio']:.2g} {_band(digital['energy_ratio_band'])}",
+            f"{digital['energy_ratio']:.2g}\n{_band(digital['energy_ratio_band'])}",
             f"{digital['time_ratio']:.2g}",
         ]
     return cells
@@ -100,7 +100,23 @@ def cost_lines(found: dict[str, Any]) -> list[str]:
             f"{writes['per_device']:.3g} pulses to a device on average; devices that last "
             f"{writes['endurance']:.0e} bear {writes['runs']:.3g} such trainings"
         )
+    if found["continuous"]:
+        lines.append(_settling_line(found["continuous"]))
     return lines
+
+
+def _settling_line(found: dict[str, Any]) -> str:
+    """How long a free phase takes by itself, in a sentence."""
+    known = f"{found['settled']} of {found['samples']} samples settle to {found['within']:.2g}"
+    if found["settled"]:
+        known += (
+            f", the median after {si(found['median'], 's')} and the slowest after "
+            f"{si(found['slowest'], 's')}"
+        )
+    return (
+        f"in continuous time, by neurons that stay analog (τ = {si(found['tau'], 's')}), {known}; "
+        f"the sweeps are reckoned at {si(found['swept'], 's')}"
+    )
 
 
 def breakdown_figure(accounts: Sequence[dict[str, Any]]) -> Figure:

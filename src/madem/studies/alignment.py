@@ -21,7 +21,11 @@ from madem.relaxation import Sweeps
 
 SETTLE = Sweeps(500, 1e-5)
 """How the exact gradient finds its fixed point: noise-free, to what float32 holds."""
-_UNUSED = jax.random.key(0)  # what is free of noise draws nothing
+
+
+def _unused() -> Key[Array, ""]:
+    """A key for what is free of noise and draws nothing."""
+    return jax.random.key(0)
 
 
 class Alignment(NamedTuple):
@@ -76,14 +80,14 @@ def exact_gradient(
     siemens = network.mapping.siemens(chip)
 
     def sweep(chip: SimulatedChip, state: tuple[Array, ...], inputs: Array) -> tuple[Array, ...]:
-        drive = network.drive(chip, inputs, _UNUSED)
-        return network.sweep(chip, state, drive, None, _UNUSED)
+        drive = network.drive(chip, inputs, _unused())
+        return network.sweep(chip, state, drive, None, _unused())
 
     def shifted(shift: Array) -> SimulatedChip:
         return chip.with_conductance(chip.conductance.at[..., 0].add(siemens * shift))
 
-    drive = network.drive(chip, inputs, _UNUSED)
-    settled = settle(network, chip, network.rest(len(inputs)), drive, None, _UNUSED)
+    drive = network.drive(chip, inputs, _unused())
+    settled = settle(network, chip, network.rest(len(inputs)), drive, None, _unused())
     flat, unravel = _flatten(settled.state)
 
     def pull(flat: Array, inputs: Array, targets: Array) -> Array:

@@ -28,7 +28,8 @@ def job_of_config(config: BrailleConfig, chip: str) -> Job:
     """What a configuration will count on a chip (text of its description)."""
     study = BrailleStudy(config, open_chip(chip))
     described = study.description
-    return job_ahead(described, study.learner, described.limits, config.steps, config.batch)
+    limits, begin = described.limits, study.begin_traced
+    return job_ahead(described, study.learner, limits, config.steps, config.batch, begin)
 
 
 def config_table(table: dict[str, Any], path: Path) -> BrailleConfig:

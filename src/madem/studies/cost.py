@@ -1,10 +1,14 @@
 """The account of a run: what it took, what a computer would have taken, and how sure that is."""
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from madem._checks import InputError
 from madem.costs import (
     Arrays,
     Band,
@@ -25,7 +29,9 @@ from madem.costs import (
     load_scenario,
     relaxation_inference,
     relaxation_training,
+    resolution,
     seconds,
+    time_constant,
     training_events,
     utilisation,
 )
@@ -44,6 +50,8 @@ class Prices:
     """What it is compared with."""
     grid: Grid
     """Where the electricity comes from."""
+    single: Computer | None = None
+    """The same computer at single vectors, if its rate was measured for each batch."""
 
 
 def default_prices(job: Job) -> Prices:
@@ -51,16 +59,20 @@ def default_prices(job: Job) -> Prices:
     return Prices(load_scenario(job.scenario), computer("h200"), grid("world"))
 
 
-def account(job: Job, prices: Prices) -> dict[str, Any]:
+def account(
+    job: Job, prices: Prices, settle: Callable[[float], Float[np.ndarray, " samples"]] | None = None
+) -> dict[str, Any]:
     """The whole account as plain values, energies in joule and times in second.
 
-    Of digital weights it is the computer's alone.
+    Of digital weights it is the computer's alone. `settle` says how long samples take in continuous
+    time until activities stay within a distance of their end, in time constants: if it is given,
+    the account sets that beside the sweeps.
     """
     counts, plan = job.counts, job.plan
     training = training_events(plan, counts)
     inference = inference_events(plan, job.sweeps)
 
-    def compared(events: Events, **tasks: Task) -> dict[str, Any]:
+    def compared(events: Events, prices: Prices, **tasks: Task) -> dict[str, Any]:
         digital = {name: _on_computer(task, prices) for name, task in tasks.items()}
         if job.arrays is None:
             return {"digital": digital}
@@ -81,15 +93,42 @@ def account(job: Job, prices: Prices) -> dict[str, Any]:
         "sweeps": job.sweeps,
         "training": compared(
             training,
+            prices,
             relaxation=relaxation_training(plan, counts),
             backprop=backprop_training(plan, counts),
         ),
         "inference": compared(
             inference,
+            dataclasses.replace(prices, computer=prices.single or prices.computer),
             relaxation=relaxation_inference(plan, job.sweeps),
             backprop=backprop_inference(plan),
         ),
         "writes": _writes(job, prices.scenario),
+        "continuous": None if settle is None else _continuous(job, prices.scenario, settle),
+    }
+
+
+def _continuous(
+    job: Job, scenario: Scenario, settle: Callable[[float], Float[np.ndarray, " samples"]]
+) -> dict[str, Any]:
+    """The free phase as neurons make it that stay analog: until it is within half a step."""
+    if job.arrays is None:
+        raise InputError("digital weights have no circuits that settle; leave out --continuous")
+    values = scenario.values()
+    tau = time_constant(job.arrays, values)
+    within = 2.0 ** -resolution(job.arrays, values)  # of activities from −1 to 1
+    times = settle(within)
+    settled = times[np.isfinite(times)]
+    events = inference_events(job.plan, job.sweeps)
+    swept = seconds(events, job.arrays, values, scenario.conversion)["products of arrays"]
+    return {
+        "tau": tau,
+        "within": within,
+        "samples": times.size,
+        "settled": settled.size,
+        "median": tau * float(np.median(settled)) if settled.size else None,
+        "slowest": tau * float(settled.max()) if settled.size else None,
+        "swept": swept,
     }
 
 

@@ -1,5 +1,6 @@
 """What is accounted for: a network on a chip, and what it has counted or will count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -11,7 +12,8 @@ from madem._checks import InputError
 from madem.chips import ChipDescription, Limits
 from madem.chips.hardware import Bench
 from madem.costs import Arrays, Counts, Plan, plan
-from madem.studies.counting import counts_ahead, one_by_one, turns_swept
+from madem.learning import Effort
+from madem.studies.counting import counts_ahead, counts_before, one_by_one, turns_swept
 from madem.training import Learner, TrainingState
 
 Chip = ChipDescription | Bench | None
@@ -59,11 +61,26 @@ def job_so_far(
     return _job(chip, learner, limits, _planned(learner, limits), counts, conductance)
 
 
-def job_ahead(chip: Chip, learner: Learner, limits: Limits, steps: int, batch: int) -> Job:
-    """What so many steps will count on a chip."""
+def job_ahead(
+    chip: Chip,
+    learner: Learner,
+    limits: Limits,
+    steps: int,
+    batch: int,
+    begin: Callable[[], tuple[TrainingState, Effort]],
+) -> Job:
+    """What so many steps will count on a chip.
+
+    What precedes them is tried out by `begin` on a chip that is simulated; of one on the bench,
+    which that would pulse, it is left out.
+    """
     found = _planned(learner, limits)
     counts = counts_ahead(learner, found, learner.programmer.for_weights(limits), steps, batch)
-    return _job(chip, learner, limits, found, counts, None)
+    if isinstance(chip, Bench):
+        return _job(chip, learner, limits, found, counts, None)
+    state, effort = begin()
+    conductance = _mean_conductance(chip, learner, state, jax.random.key(0))
+    return _job(chip, learner, limits, found, counts_before(effort) + counts, conductance)
 
 
 def _planned(learner: Learner, limits: Limits) -> Plan:
@@ -82,7 +99,7 @@ def _job(
 ) -> Job:
     """The job of a learner on a chip, whose devices have a mean conductance (siemens).
 
-    Unknown, it is the middle of what devices come with.
+    Unknown, it is the middle of the range that they are programmed in.
     """
     if chip is None:
         return Job(found, counts, arrays=None, devices=0, scenario="integrated-28nm")
@@ -91,7 +108,7 @@ def _job(
         rows=limits.rows,
         columns=limits.columns,
         v_read=limits.v_read,
-        conductance=conductance or _middle(chip),
+        conductance=conductance or (limits.g_min + limits.g_max) / 2,
         bits=_bits(chip),
     )
     # A programmer may keep as many devices again beside those of the weights.
@@ -131,13 +148,6 @@ def _mean_conductance(
         read = state.chip.read(jnp.ones(limits.devices, bool), key)
     used = learner.network.pairs(limits)
     return float(np.mean(np.asarray(read)[np.asarray(jax.device_get(used))]))
-
-
-def _middle(chip: ChipDescription | Bench) -> float:
-    """Middle of what devices come with, or, unknown, of the range that they are programmed in."""
-    if isinstance(chip, Bench):
-        return (chip.limits.g_min + chip.limits.g_max) / 2
-    return sum(chip.device.as_formed) / 2
 
 
 def _bits(chip: ChipDescription | Bench) -> int | None:

@@ -34,9 +34,10 @@ class SpreadBatches(eqx.Module):
 
 
 def device_mesh(devices: int | str, batch: int) -> Mesh:
-    """The first `devices` that JAX sees, or `all`, of every process.
+    """The first `devices` that JAX sees, or `all`, of every host.
 
-    Raises `InputError` if there are not so many, or if they cannot share a `batch` evenly.
+    Raises `InputError` if there are not so many, if a host would have none, or if they cannot share
+    a `batch` evenly.
     """
     there = jax.devices()
     count = len(there) if devices == "all" else int(devices)
@@ -44,6 +45,11 @@ def device_mesh(devices: int | str, batch: int) -> Mesh:
         raise InputError(
             f"training.devices is {count} and JAX sees {len(there)} ({there[0].platform}); give at "
             'most that many, or "all"'
+        )
+    if jax.process_count() > 1 and count < len(there):
+        raise InputError(
+            f"training.devices is {devices} and {jax.process_count()} hosts train together, with "
+            f'{len(there)} devices; give "all"'
         )
     if batch % count:
         raise InputError(
@@ -61,3 +67,12 @@ def on_each(mesh: Mesh, tree: Tree) -> Tree:
         return jax.device_put(leaf, everywhere) if eqx.is_array(leaf) else leaf
 
     return jax.tree.map(put, tree)
+
+
+def on_one(mesh: Mesh, tree: Tree) -> Tree:
+    """The arrays of a tree, whole on the first of this host's devices alone."""
+
+    def pick(leaf: Any) -> Any:
+        return leaf.addressable_data(0) if eqx.is_array(leaf) else leaf
+
+    return jax.tree.map(pick, on_each(mesh, tree))

@@ -23,7 +23,7 @@ from madem.studies._statistics import wilson_interval
 from madem.studies.counting import counts_of
 from madem.studies.divergence import where_it_diverged
 from madem.studies.recall import Recall
-from madem.studies.spreading import SpreadBatches, device_mesh, on_each
+from madem.studies.spreading import SpreadBatches, device_mesh, on_each, on_one
 from madem.studies.train_config import TrainConfig
 
 _ADVICE = (
@@ -145,7 +145,7 @@ class TrainStudy:
     def test(self, state: training.TrainingState) -> Score:
         """Test a chip on what learning never sees."""
         key = jax.random.fold_in(self.test_key, int(state.step))
-        chip = jax.device_put(state.chip, jax.local_devices()[0])
+        chip = on_one(self._mesh, state.chip)
         with self.on_bench():
             recalled = self._recall(chip, self.data.test.inputs, key)
         right = np.asarray(self.data.right(recalled.output, self.data.test))
