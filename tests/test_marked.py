@@ -16,7 +16,7 @@ KEY = jax.random.key(0)
 TAOX = alter(load_chip("taox-64"), array={"count": 5})
 
 
-def marks(share, size=SIZE):
+def marks(share: float, size: int | tuple[int, ...] = SIZE):
     return jnp.asarray(np.random.default_rng(1).random(size) < share)
 
 

@@ -80,7 +80,7 @@ class ExactChip(AbstractCalculation):
     def _of(self, first: int, driven: int) -> Array:
         if driven != 1:
             raise InputError(
-                f"{len(voltages)} arrays are driven at once and those of an exact chip differ in "
+                f"{driven} arrays are driven at once and those of an exact chip differ in "
                 "size; drive one at a time"
             )
         return self.conductance[first]
