@@ -1,8 +1,8 @@
-# Two commands do everything: `make demo` and `make test`. Both make .venv and install into it.
+# `make demo`, `make test` and `make docs` do everything. Each makes .venv and installs into it.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fix clean
+.PHONY: demo test docs fix clean
 
 demo: .venv/.installed
 	@$(BIN)/madem braille
@@ -13,6 +13,10 @@ test: .venv/.installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/pytest -n auto --dist worksteal
+
+docs: .venv/.installed-dev
+	NO_MKDOCS_2_WARNING=1 MADEM_TUTORIALS=run $(BIN)/mkdocs build --strict
+	@echo 'Open site/index.html; to search, serve it: python3 -m http.server --directory site'
 
 fix: .venv/.installed-dev
 	$(BIN)/ruff check --fix .

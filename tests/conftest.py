@@ -1,6 +1,7 @@
 """Strict numerics for every test, and the settings of Hypothesis."""
 
 import gc
+import shutil
 import signal
 
 import hypothesis
@@ -25,3 +26,14 @@ def forget_compiled():
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's Chromium, headless."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (few tests need it)
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        yield browser
+        browser.close()

@@ -84,7 +84,7 @@ class Record(NamedTuple):
 
 @eqx.filter_jit
 def begin(
-    learner: Learner, chip: AbstractChip, spread: float, key: Key[Array, ""]
+    learner: Learner, chip: AbstractChip, spread: float | Float[Array, ""], key: Key[Array, ""]
 ) -> tuple[TrainingState, Effort]:
     """Write small random weights (normal, standard deviation `spread`) to a chip.
 
@@ -106,7 +106,7 @@ def begin(
 
 
 def first_weights(
-    network: AbstractNetwork, limits: Limits, spread: float, key: Key[Array, ""]
+    network: AbstractNetwork, limits: Limits, spread: float | Float[Array, ""], key: Key[Array, ""]
 ) -> Weights:
     """Small random weights, normal with standard deviation `spread`; 0 where no neurons meet.
 

@@ -6,6 +6,7 @@ its pairs and lines, `Tiles` a matrix on several arrays.
 """
 
 from madem.chips._base import AbstractChip, Limits, Weights, column_by_column, row_by_row
+from madem.chips.breaking import as_described, breakable, broken, stuck_devices
 from madem.chips.description import (
     PRESETS,
     ArrayDescription,
@@ -42,6 +43,9 @@ __all__ = [
     "Tiles",
     "Weights",
     "WireDescription",
+    "as_described",
+    "breakable",
+    "broken",
     "chip_text",
     "column_by_column",
     "exact_chip",
@@ -50,5 +54,6 @@ __all__ = [
     "load_chip",
     "parse_chip",
     "row_by_row",
+    "stuck_devices",
     "toml_text",
 ]

@@ -75,9 +75,19 @@ class DeviceDescription:
             device,
             stuck_on=self.stuck_on,
             stuck_off=self.stuck_off,
-            g_stuck_on=self.g_stuck_on or (self.g_max, self.g_max),
-            g_stuck_off=self.g_stuck_off or (self.g_min, self.g_min),
+            g_stuck_on=self.on_range,
+            g_stuck_off=self.off_range,
         )
+
+    @property
+    def on_range(self) -> tuple[float, float]:
+        """Range of conductance of devices stuck on, siemens."""
+        return self.g_stuck_on or (self.g_max, self.g_max)
+
+    @property
+    def off_range(self) -> tuple[float, float]:
+        """Range of conductance of devices stuck off, siemens."""
+        return self.g_stuck_off or (self.g_min, self.g_min)
 
     def _healthy(self) -> AbstractDevice:
         if self.model == "taox":

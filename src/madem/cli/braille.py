@@ -1,5 +1,6 @@
 """`madem braille` and `recall`: the study of the nine names."""
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,11 @@ from madem.chips import PRESETS
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, StoppedError, messages, print_json, progress_bar, results
 from madem.cli._cost import show_cost
+from madem.cli._runs import toml_table
 from madem.data import NINE_NAMES
 from madem.report import recall_table, save_run_figures, words_table
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
-from madem.studies.braille_cost import job_of_run
+from madem.studies.braille_cost import config_table, job_of_run
 from madem.studies.braille_pictures import braille_pictures
 from madem.studies.braille_run import BrailleRun
 from madem.studies.cost import account, default_prices
@@ -26,52 +28,89 @@ _Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
 def braille(
     words: Annotated[
-        str, typer.Option(help="Words to learn, a–z: separated by commas, or a file, one a line.")
-    ] = ",".join(NINE_NAMES),
+        str | None,
+        typer.Option(
+            help="Words to learn, a–z: separated by commas, or a file, one a line.",
+            show_default=",".join(NINE_NAMES),
+        ),
+    ] = None,
     flip: Annotated[
-        float, typer.Option(help="Probability that a dot is flipped in training.")
-    ] = BrailleConfig.flip,
+        float | None,
+        typer.Option(
+            help="Probability that a dot is flipped in training.",
+            show_default=str(BrailleConfig.flip),
+        ),
+    ] = None,
     chip: Annotated[
         str, typer.Option(help=f"One of {', '.join(PRESETS)}, a TOML file, or tcp://HOST:PORT.")
     ] = "taox-64",
     network: Annotated[
-        str, typer.Option(help="`layered` or `associative`.")
-    ] = BrailleConfig.network,
+        str | None,
+        typer.Option(help="`layered` or `associative`.", show_default=BrailleConfig.network),
+    ] = None,
     hidden: Annotated[
-        str, typer.Option(help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.")
-    ] = ",".join(map(str, BrailleConfig.hidden)),
+        str | None,
+        typer.Option(
+            help="Neurons of each hidden layer, such as 63 or 40,40; 0 for none.",
+            show_default=",".join(map(str, BrailleConfig.hidden)),
+        ),
+    ] = None,
     rule: Annotated[
-        str, typer.Option(help="`centred`, `one-sided`, `many-point` or `coupled`.")
-    ] = BrailleConfig.rule,
+        str | None,
+        typer.Option(
+            help="`centred`, `one-sided`, `many-point` or `coupled`.",
+            show_default=BrailleConfig.rule,
+        ),
+    ] = None,
     programming: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PROGRAMMERS)}.")
-    ] = BrailleConfig.programming,
-    steps: Annotated[int, typer.Option(help="Batches to learn from.")] = BrailleConfig.steps,
+        str | None,
+        typer.Option(
+            help=f"One of {', '.join(PROGRAMMERS)}.", show_default=BrailleConfig.programming
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Batches to learn from.", show_default=str(BrailleConfig.steps)),
+    ] = None,
     samples: Annotated[
-        int, typer.Option(help="Words in the test at each flip probability.")
-    ] = BrailleConfig.samples,
-    seed: Annotated[int, typer.Option(help="Seed of the run and of its chip.")] = 0,
+        int | None,
+        typer.Option(
+            help="Words in the test at each flip probability.",
+            show_default=str(BrailleConfig.samples),
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the run and of its chip.", show_default=str(BrailleConfig.seed)),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A config.toml to start from; options that are given go before it."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, made anew; runs/… by default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a chip to reconstruct words in Braille from distorted ones, and test it."""
-    config = BrailleConfig(
-        words=_words(words),
-        flip=flip,
-        network=network,
-        hidden=_sizes(hidden),
-        rule=rule,
-        programming=programming,
-        steps=steps,
-        samples=samples,
-        seed=seed,
-    )
+    asked = {
+        "words": None if words is None else _words(words),
+        "flip": flip,
+        "network": network,
+        "hidden": None if hidden is None else _sizes(hidden),
+        "rule": rule,
+        "programming": programming,
+        "steps": steps,
+        "samples": samples,
+        "seed": seed,
+    }
+    start = BrailleConfig() if config is None else _from_file(config)
+    given = {name: value for name, value in asked.items() if value is not None}
+    settings = dataclasses.replace(start, **given)
     path = out or Path("runs") / f"braille-{dt.datetime.now():%Y%m%d-%H%M%S}"
     try:
         with messages.status("self-test, and first weights"):
-            run = BrailleRun.create(path, config, source_text(chip))
+            run = BrailleRun.create(path, settings, source_text(chip))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped before the first step; delete {path} if it is there") from None
     complete(run, as_json)
@@ -156,6 +195,10 @@ def show(summary: dict[str, Any], as_json: bool) -> None:
     if "cost" in summary:  # not in runs of an older madem
         show_cost(summary["cost"])
     results.print(f"run folder: {summary['run']}", soft_wrap=True)
+
+
+def _from_file(path: Path) -> BrailleConfig:
+    return config_table(toml_table(path, "a config.toml of madem braille"), path)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """`madem cost`: energy, time, carbon and money of a run, or of one that is yet to be made."""
 
 import functools
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from madem._checks import InputError
 from madem.chips.hardware import source_text
 from madem.cli._console import Json, messages, print_json
 from madem.cli._cost import show_cost
-from madem.cli._runs import way_of
+from madem.cli._runs import toml_table, way_of
 from madem.costs import (
     SCENARIOS,
     Computer,
@@ -127,14 +126,7 @@ def _job(path: Path, chip: str | None) -> Job:
         if chip is not None:
             raise InputError("--chip is for a config.toml; a run has its own chip")
         return way_of(path, _RUNS, "cost is of")(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}; give the folder of a run, or a config.toml"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
+    table = toml_table(path, "the folder of a run, or a config.toml")
     beside = path.with_name("chip.toml")
     if "training" in table or "train" in table:
         return _train_job(path, table, beside, chip)

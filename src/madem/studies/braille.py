@@ -101,13 +101,19 @@ class BrailleStudy:
         """Train to the end, pausing every `stretch` steps."""
         while (done := int(state.step)) < self.config.steps:
             steps = min(stretch - done % stretch, self.config.steps - done)
-            with self.on_bench():
-                state, record = training.train(
-                    self.learner, state, self.batches, jnp.int32(steps), self._run_key, most=stretch
-                )
-            entry = {"step": done + steps, **training.summarise(record, steps)}
-            limits = self.description.limits
-            yield Progress(state, entry, counts_of(record, steps, self.learner, limits))
+            progress = self.advance(state, steps, stretch)
+            state = progress.state
+            yield progress
+
+    def advance(self, state: training.TrainingState, steps: int, most: int) -> Progress:
+        """Make `steps` steps, at most `most` (compiled once for it), whatever was asked in all."""
+        with self.on_bench():
+            state, record = training.train(
+                self.learner, state, self.batches, jnp.int32(steps), self._run_key, most=most
+            )
+        entry = {"step": int(state.step), **training.summarise(record, steps)}
+        counts = counts_of(record, steps, self.learner, self.description.limits)
+        return Progress(state, entry, counts)
 
 
 def _network(config: BrailleConfig, dots: int) -> AbstractNetwork:

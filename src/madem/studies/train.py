@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Key
 
 from madem import training
 from madem._checks import InputError, MademError
@@ -58,6 +59,24 @@ class Score(NamedTuple):
     """Share of samples that settled to the tolerance."""
 
 
+class RunKeys(NamedTuple):
+    """What a run draws from."""
+
+    chip: Key[Array, ""]
+    """Its chip."""
+    start: Key[Array, ""]
+    """Its first weights."""
+    run: Key[Array, ""]
+    """Its steps."""
+    test: Key[Array, ""]
+    """Its tests."""
+
+
+def run_keys(seed: int) -> RunKeys:
+    """Keys of the run of a seed."""
+    return RunKeys(*jax.random.split(jax.random.key(seed), 4))
+
+
 class TrainStudy:
     """Everything that a configuration and a chip's text determine; keeps no state.
 
@@ -87,13 +106,13 @@ class TrainStudy:
         test = config.evaluation
         with about("evaluation"):
             sweeps = Sweeps(test.limit, test.tolerance, test.average)
-        self._recall = Recall(self.network, sweeps, test.repeats)
+        self.recall = Recall(self.network, sweeps, test.repeats)
         self._mesh = device_mesh(settings.devices, settings.batch)
         if isinstance(self.description, Bench) and self._mesh.size > 1:
             raise InputError("training.devices: there is one chip on the bench; give 1")
         self._batches = on_each(self._mesh, SpreadBatches(self.data.batches, self._mesh))
-        keys = jax.random.split(jax.random.key(settings.seed), 4)
-        self._chip_key, self._start_key, self._run_key, self.test_key = keys
+        self.keys = run_keys(settings.seed)
+        self.test_key = self.keys.test
 
     @property
     def devices(self) -> int:
@@ -119,7 +138,7 @@ class TrainStudy:
     def begin_traced(self) -> tuple[training.TrainingState, Effort]:
         """The first state, traceable by JAX: its shapes are those of a checkpoint."""
         spread = self.config.network.first_weights
-        return training.begin(self.learner, self._fresh_chip(), spread, self._start_key)
+        return training.begin(self.learner, self._fresh_chip(), spread, self.keys.start)
 
     def train(self, state: training.TrainingState) -> Iterator[Stretch]:
         """Train to the end, pausing where a checkpoint or a test is due.
@@ -134,7 +153,7 @@ class TrainStudy:
             before = on_each(self._mesh, state)
             with self.on_bench():
                 state, record = training.train(
-                    self.learner, before, self._batches, jnp.int32(steps), self._run_key, most=most
+                    self.learner, before, self._batches, jnp.int32(steps), self.keys.run, most=most
                 )
             self._check_finite(before, state, record, steps)
             entry = {"step": done + steps, **training.summarise(record, steps)}
@@ -147,7 +166,7 @@ class TrainStudy:
         key = jax.random.fold_in(self.test_key, int(state.step))
         chip = on_one(self._mesh, state.chip)
         with self.on_bench():
-            recalled = self._recall(chip, self.data.test.inputs, key)
+            recalled = self.recall(chip, self.data.test.inputs, key)
         right = np.asarray(self.data.right(recalled.output, self.data.test))
         return Score(
             float(right.mean()),
@@ -159,7 +178,7 @@ class TrainStudy:
         if self.description is None:
             weights = [jnp.zeros(shape) for shape in self.network.matrices]
             return exact_chip(weights, self.network.mapping.weight_max)
-        return make_chip(self.description, self._chip_key)
+        return make_chip(self.description, self.keys.chip)
 
     def _check_finite(
         self,
@@ -182,11 +201,11 @@ class TrainStudy:
                 f"training diverged in step {int(before.step) + last_good + 1}; {_ADVICE}"
             )
         state, _ = training.train(
-            self.learner, before, self._batches, jnp.int32(last_good), self._run_key, most=steps
+            self.learner, before, self._batches, jnp.int32(last_good), self.keys.run, most=steps
         )
         raise DivergedError(
             f"training diverged in step {int(before.step) + last_good + 1}: "
-            f"{where_it_diverged(self.learner, state, self.data.batches, self._run_key)}; {_ADVICE}"
+            f"{where_it_diverged(self.learner, state, self.data.batches, self.keys.run)}; {_ADVICE}"
         )
 
 

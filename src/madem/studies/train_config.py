@@ -102,10 +102,8 @@ def read_config(path: Path, seed: int | None = None) -> tuple[TrainConfig, str]:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(f"{path}: {reason}; give a TOML file") from error
     table = _table(text, str(path))
-    config = _config(table, Source(str(path), text))
-    _locate(table.get("data", {}), "path", path.parent)
-    if config.chip.name not in (EXACT, *PRESETS) and not is_url(config.chip.name):
-        _locate(table["chip"], "name", path.parent)
+    _config(table, Source(str(path), text))
+    locate(table, path.parent)
     if seed is not None:
         table["training"]["seed"] = seed
     text = tomli_w.dumps(table)
@@ -144,7 +142,11 @@ def _config(table: Mapping[str, Any], source: Source) -> TrainConfig:
     return config
 
 
-def _locate(table: dict[str, Any], key: str, folder: Path) -> None:
-    """Make a path of a table absolute."""
-    if key in table:
-        table[key] = str((folder / table[key]).resolve())
+def locate(table: dict[str, Any], folder: Path) -> None:
+    """Make the paths of a configuration's table, which has been read, absolute."""
+    data, chip = table.get("data", {}), table.get("chip", {})
+    if "path" in data:
+        data["path"] = str((folder / data["path"]).resolve())
+    name = chip.get("name", EXACT)
+    if name not in (EXACT, *PRESETS) and not is_url(name):
+        chip["name"] = str((folder / name).resolve())

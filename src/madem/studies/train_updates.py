@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from madem.learning import (
     AbstractProgrammer,
@@ -16,6 +17,9 @@ from madem.learning import (
     WriteVerify,
 )
 from madem.studies._settings import ABOVE_0, FROM_1, NOT_BELOW_0, SHARE, Check, checked, one_of
+
+Scalar = float | Float[Array, ""]
+"""A number, or one that is traced."""
 
 
 class AbstractUpdateSettings(abc.ABC):
@@ -147,9 +151,15 @@ class OptimiserSettings:
 
     def build(self, steps: int) -> optax.GradientTransformation:
         """Make the optimiser for a run of so many steps."""
-        schedule = _SCHEDULES[self.schedule](self.rate, self.final, steps)
+        return self.at(self.rate, self.final, self.decay, steps)
+
+    def at(
+        self, rate: Scalar, final: Scalar, decay: Scalar, steps: int
+    ) -> optax.GradientTransformation:
+        """The same at other rates, which may be traced."""
+        schedule = _SCHEDULES[self.schedule](rate, final, steps)
         return optax.chain(
             _SCALINGS[self.kind](),
-            optax.add_decayed_weights(self.decay),
+            optax.add_decayed_weights(decay),
             optax.scale_by_learning_rate(lambda step: schedule(jnp.asarray(step, jnp.float32))),
         )

@@ -1,0 +1,1 @@
+"""Sweeps: designs over the settings of `madem train`, measured anywhere, stored once."""
