@@ -49,8 +49,9 @@ class SealedChip(AbstractChip):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
-        return self.inside[0].forward(first, voltages, key, columns=columns)
+        return self.inside[0].forward(first, voltages, key, columns=columns, across=across)
 
     def transposed(
         self,
@@ -59,8 +60,9 @@ class SealedChip(AbstractChip):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
-        return self.inside[0].transposed(first, voltages, key, rows=rows)
+        return self.inside[0].transposed(first, voltages, key, rows=rows, down=down)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

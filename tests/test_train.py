@@ -308,6 +308,15 @@ for one, eight in zip(*runs, strict=True):
     np.testing.assert_allclose(one, eight, rtol=0, atol=1e-5)
 batch = run.study._batches(jax.random.key(0)).inputs
 assert {shard.data.shape for shard in batch.addressable_shards} == {(1, 2)}
+# Noise follows the sample, not the device that it lies on.
+from madem.chips import fabricate, load_chip
+chip = fabricate(load_chip("taox-64"), jax.random.key(0))
+volts = jax.random.uniform(jax.random.key(1), (2, 16, 64), minval=-0.2, maxval=0.2)
+product = jax.jit(lambda volts: chip.forward(0, volts, jax.random.key(2)))
+along = jax.sharding.NamedSharding(run.study._mesh, jax.sharding.PartitionSpec(None, "batch"))
+spread = product(jax.device_put(volts, along))
+assert {shard.data.shape for shard in spread.addressable_shards} == {(2, 2, 64)}
+np.testing.assert_allclose(spread, product(volts), rtol=0, atol=1e-9)
 """
 
 

@@ -5,7 +5,7 @@ TOML file), `fabricate` makes a simulated chip of it, `Mapping` puts weights and
 its pairs and lines, `Tiles` a matrix on several arrays.
 """
 
-from madem.chips._base import AbstractChip, Limits, Weights
+from madem.chips._base import AbstractChip, Limits, Weights, column_by_column, row_by_row
 from madem.chips.breaking import as_described, breakable, broken, stuck_devices
 from madem.chips.description import (
     PRESETS,
@@ -47,11 +47,13 @@ __all__ = [
     "breakable",
     "broken",
     "chip_text",
+    "column_by_column",
     "exact_chip",
     "fabricate",
     "lay_out",
     "load_chip",
     "parse_chip",
+    "row_by_row",
     "stuck_devices",
     "toml_text",
 ]

@@ -1,9 +1,11 @@
 """What a chip can do, and nothing more: the only door to hardware."""
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from madem.devices import PulseResponse
@@ -70,11 +72,13 @@ class AbstractChip(eqx.Module):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Drive word lines (volt) and sense bit lines (ampere) of arrays from `first` on.
 
         Word lines beyond those given stay at 0 V. Only the first `columns` bit lines are sensed,
-        or all of them.
+        or all of them. Each of `driven` drives `across` arrays that follow one another, whose
+        bit lines come side by side.
         """
 
     @abc.abstractmethod
@@ -85,11 +89,13 @@ class AbstractChip(eqx.Module):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Drive bit lines (volt) and sense word lines (ampere) of arrays from `first` on.
 
         Bit lines beyond those given stay at 0 V. Only the first `rows` word lines are sensed, or
-        all of them.
+        all of them. Each of `driven` drives `down` arrays, one of every `driven` that follow one
+        another, whose word lines come side by side.
         """
 
     @abc.abstractmethod
@@ -109,3 +115,26 @@ class AbstractChip(eqx.Module):
         self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices as they have settled; siemens, NaN if not read."""
+
+
+def row_by_row(
+    sense: Callable[[Float[Array, "arrays batch rows"]], Float[Array, "arrays batch sensed"]],
+    voltages: Float[Array, "driven batch rows"],
+    across: int,
+) -> Float[Array, "driven batch columns"]:
+    """`AbstractChip.forward` of chips that are given voltages for each array."""
+    sensed = sense(jnp.repeat(voltages, across, axis=0))
+    driven, batch, _ = voltages.shape
+    return sensed.reshape(driven, across, batch, -1).swapaxes(1, 2).reshape(driven, batch, -1)
+
+
+def column_by_column(
+    sense: Callable[[Float[Array, "arrays batch columns"]], Float[Array, "arrays batch sensed"]],
+    voltages: Float[Array, "driven batch columns"],
+    down: int,
+) -> Float[Array, "driven batch rows"]:
+    """`AbstractChip.transposed` of chips that are given voltages for each array."""
+    sensed = sense(jnp.tile(voltages, (down, 1, 1)))
+    driven, batch, _ = voltages.shape
+    parts = sensed.reshape(down, driven, batch, -1)
+    return jnp.moveaxis(parts, 0, 2).reshape(driven, batch, -1)

@@ -11,8 +11,8 @@ def convert(
 
     The codes lie symmetrically about zero, which is one of them. `bits=None` only clips.
     """
-    clipped = jnp.clip(values, -full_scale, full_scale)
     if bits is None:
-        return clipped
-    step = full_scale / (2 ** (bits - 1) - 1)
-    return jnp.round(clipped / step) * step
+        return jnp.clip(values, -full_scale, full_scale)
+    last = 2 ** (bits - 1) - 1
+    step = full_scale / last
+    return jnp.clip(jnp.round(values / step), -last, last) * step

@@ -58,9 +58,10 @@ class ExactChip(AbstractCalculation):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Product with the weights of one array; see `AbstractChip.forward`."""
-        held = self._of(first, voltages)[: voltages.shape[-1], :columns]
+        held = self._of(first, len(voltages) * across)[: voltages.shape[-1], :columns]
         return bit_line_currents(voltages[0], held)[None]
 
     def transposed(
@@ -70,15 +71,16 @@ class ExactChip(AbstractCalculation):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Product with the transposed weights of one array; see `AbstractChip.transposed`."""
-        held = self._of(first, voltages)[:rows, : voltages.shape[-1]]
+        held = self._of(first, len(voltages) * down)[:rows, : voltages.shape[-1]]
         return word_line_currents(voltages[0], held)[None]
 
-    def _of(self, first: int, voltages: Float[Array, "driven batch lines"]) -> Array:
-        if len(voltages) != 1:
+    def _of(self, first: int, driven: int) -> Array:
+        if driven != 1:
             raise InputError(
-                f"{len(voltages)} arrays are driven at once and those of an exact chip differ in "
+                f"{driven} arrays are driven at once and those of an exact chip differ in "
                 "size; drive one at a time"
             )
         return self.conductance[first]

@@ -32,7 +32,9 @@ class Mapping:
     ) -> Float[Array, "batch columns"]:
         """Product of activities at the rows of a matrix with its weights."""
         voltages = tiles.to_word_lines(chip.limits.v_read * activities)
-        currents = chip.forward(tiles.first, voltages, key, columns=tiles.bit_lines)
+        currents = chip.forward(
+            tiles.first, voltages, key, columns=tiles.bit_lines, across=tiles.across
+        )
         return self._weighted(chip, tiles.from_bit_lines(currents))
 
     def transposed(
@@ -44,7 +46,9 @@ class Mapping:
     ) -> Float[Array, "batch rows"]:
         """Product of activities at the columns of a matrix with its weights."""
         voltages = tiles.to_bit_lines(chip.limits.v_read * activities)
-        currents = chip.transposed(tiles.first, voltages, key, rows=tiles.word_lines)
+        currents = chip.transposed(
+            tiles.first, voltages, key, rows=tiles.word_lines, down=tiles.down
+        )
         return self._weighted(chip, tiles.from_word_lines(currents))
 
     def _weighted(self, chip: AbstractChip, currents: Array) -> Array:

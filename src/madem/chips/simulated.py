@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from madem._marked import where_marked
+from madem._noise import normal, numbers
 from madem.chips._base import AbstractChip, Limits
 from madem.chips._converters import convert
 from madem.chips.description import ChipDescription
@@ -67,13 +69,22 @@ class SimulatedChip(AbstractChip):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Drive word lines and sense bit lines; see `AbstractChip.forward`."""
-        arrays = slice(first, first + len(voltages))
-        driven = self._drive(voltages)
+        driven = len(voltages)
+        arrays = slice(first, first + driven * across)
+
+        def row(each: Array) -> Array:
+            """Bit lines of the arrays of a row, side by side."""
+            parts = each.reshape(driven, across, *each.shape[1:])
+            return jnp.moveaxis(parts, 1, -2).reshape(driven, *each.shape[1:-1], -1)
+
         seen = self.weights() if self.wiring is None else self.wiring.forward
-        currents = bit_line_currents(driven, seen[arrays, : voltages.shape[-1], :columns])
-        return self._sense(arrays, currents, driven, self.bit_lines, key)
+        held = row(seen[arrays, : voltages.shape[-1], :columns])
+        lines = jax.tree.map(lambda each: row(each[arrays, :columns]), self.bit_lines)
+        applied = self._drive(voltages)
+        return self._sense(bit_line_currents(applied, held), applied, lines, key)
 
     def transposed(
         self,
@@ -82,13 +93,22 @@ class SimulatedChip(AbstractChip):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Drive bit lines and sense word lines; see `AbstractChip.transposed`."""
-        arrays = slice(first, first + len(voltages))
-        driven = self._drive(voltages)
+        driven = len(voltages)
+        arrays = slice(first, first + driven * down)
+
+        def column(each: Array) -> Array:
+            """Word lines of the arrays of a column, side by side."""
+            parts = each.reshape(down, driven, *each.shape[1:]).swapaxes(0, 1)
+            return parts.reshape(driven, -1, *each.shape[2:])
+
         seen = self.weights() if self.wiring is None else self.wiring.transposed
-        currents = word_line_currents(driven, seen[arrays, :rows, : voltages.shape[-1]])
-        return self._sense(arrays, currents, driven, self.word_lines, key)
+        held = column(seen[arrays, :rows, : voltages.shape[-1]])
+        lines = jax.tree.map(lambda each: column(each[arrays, :rows]), self.word_lines)
+        applied = self._drive(voltages)
+        return self._sense(word_line_currents(applied, held), applied, lines, key)
 
     def _drive(
         self, voltages: Float[Array, "driven batch lines"]
@@ -98,9 +118,8 @@ class SimulatedChip(AbstractChip):
 
     def _sense(
         self,
-        arrays: slice,
         currents: Float[Array, "driven batch sensed"],
-        driven: Float[Array, "driven batch lines"],
+        applied: Float[Array, "driven batch lines"],
         lines: LineMismatch,
         key: Key[Array, ""],
     ) -> Float[Array, "driven batch sensed"]:
@@ -108,9 +127,9 @@ class SimulatedChip(AbstractChip):
         if read.noise > 0:
             # Every device of a line fluctuates by `noise` of the range on its own, so a line's
             # current does by the root of the sum of squares, over both devices of each pair.
-            sd = read.noise * self.limits.g_range * jnp.sqrt(2 * jnp.sum(driven**2, -1))
-            currents = currents + sd[..., None] * jax.random.normal(key, currents.shape)
-        return convert(lines.apply(arrays, currents), read.range, read.adc_bits)
+            sd = read.noise * self.limits.g_range * jnp.sqrt(2 * jnp.sum(applied**2, -1))
+            currents = currents + sd[..., None] * normal(key, numbers(currents.shape))
+        return convert(lines.apply(slice(None), currents), read.range, read.adc_bits)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
@@ -120,21 +139,26 @@ class SimulatedChip(AbstractChip):
         Pulsed devices settle, with an error of their own, before the next product or read.
         """
         pulse_key, settle_key = jax.random.split(key)
-        programmed = self.device.pulse(self.conductance, counts, self.traits, pulse_key)
-        settled = programmed
-        error = self.description.device.programming_error
-        if error > 0:
-            sd = error * self.limits.g_range
-            drift = sd * jax.random.normal(settle_key, programmed.shape)
+        sd = self.description.device.programming_error * self.limits.g_range
+
+        def pulsed(number: Array, before: Array, counts: Array, traits: PyTree):
+            after = self.device.pulse(before, counts, traits, pulse_key, number)
+            if sd == 0:
+                return after, after
+            settled = jnp.maximum(after + sd * normal(settle_key, number), 0.0)
             # A device that pulses cannot move does not relax either.
-            moved = programmed != self.conductance
-            settled = jnp.where(moved, jnp.maximum(programmed + drift, 0.0), programmed)
-        pulsed = counts != 0
-        conductance = jnp.where(pulsed, settled, self.conductance)
+            return after, jnp.where(after != before, settled, after)
+
+        programmed, conductance = where_marked(
+            pulsed,
+            counts != 0,
+            (self.conductance, counts, self.traits),
+            (self.programmed, self.conductance),
+        )
         wires, wiring = self.description.wires.resistances, self.wiring
         return dataclasses.replace(
             self,
-            programmed=jnp.where(pulsed, programmed, self.programmed),
+            programmed=programmed,
             conductance=conductance,
             wiring=wiring.programmed(conductance, wires) if wires and wiring else None,
         )
@@ -165,7 +189,7 @@ class SimulatedChip(AbstractChip):
 
     def _read(self, conductance: Array, cells: Array, key: Key[Array, ""]) -> Array:
         sd = self.description.read.noise * self.limits.g_range
-        noisy = conductance + sd * jax.random.normal(key, conductance.shape)
+        noisy = conductance + sd * normal(key, numbers(conductance.shape))
         return jnp.where(cells, noisy, jnp.nan)
 
 

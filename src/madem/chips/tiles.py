@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
@@ -79,29 +80,27 @@ class Tiles:
 
     def to_word_lines(
         self, values: Float[Array, "batch rows"]
-    ) -> Float[Array, "tiles batch word_lines"]:
-        """Values at the word lines of each array; each row of tiles has the same ones."""
-        return jnp.repeat(_cut(values, self.down, self.word_lines), self.across, axis=0)
+    ) -> Float[Array, "down batch word_lines"]:
+        """Values at the word lines of each row of tiles."""
+        return _cut(values, self.down, self.word_lines)
 
     def to_bit_lines(
         self, values: Float[Array, "batch columns"]
-    ) -> Float[Array, "tiles batch bit_lines"]:
-        """Values at the bit lines of each array; each column of tiles has the same ones."""
-        return jnp.tile(_cut(values, self.across, self.bit_lines), (self.down, 1, 1))
+    ) -> Float[Array, "across batch bit_lines"]:
+        """Values at the bit lines of each column of tiles."""
+        return _cut(values, self.across, self.bit_lines)
 
     def from_bit_lines(
-        self, sensed: Float[Array, "tiles batch bit_lines"]
+        self, sensed: Float[Array, "down batch bit_lines_across"]
     ) -> Float[Array, "batch columns"]:
-        """Sums over each column of tiles."""
-        sums = sensed.reshape(self.down, self.across, *sensed.shape[1:]).sum(0)
-        return _joined(sums)[:, : self.columns]
+        """Sums over each column of tiles, given what each row of them shows."""
+        return _added(sensed)[:, : self.columns]
 
     def from_word_lines(
-        self, sensed: Float[Array, "tiles batch word_lines"]
+        self, sensed: Float[Array, "across batch word_lines_down"]
     ) -> Float[Array, "batch rows"]:
-        """Sums over each row of tiles."""
-        sums = sensed.reshape(self.down, self.across, *sensed.shape[1:]).sum(1)
-        return _joined(sums)[:, : self.rows]
+        """Sums over each row of tiles, given what each column of them shows."""
+        return _added(sensed)[:, : self.rows]
 
 
 def lay_out(matrices: Sequence[tuple[int, int]], limits: Limits) -> tuple[Tiles, ...]:
@@ -124,5 +123,13 @@ def _cut(values: Float[Array, "batch lines"], parts: int, width: int) -> Array:
     return jnp.moveaxis(filled.reshape(len(values), parts, width), 1, 0)
 
 
-def _joined(parts: Float[Array, "parts batch width"]) -> Array:
-    return jnp.moveaxis(parts, 0, 1).reshape(parts.shape[1], -1)
+def _added(parts: Float[Array, "parts batch lines"]) -> Float[Array, "batch lines"]:
+    """Sum over the first axis.
+
+    One by one: on a CPU, XLA's sum over a leading axis takes four times as long.
+    """
+
+    def add(number: Array, total: Array) -> Array:
+        return total + parts[number]
+
+    return jax.lax.fori_loop(1, len(parts), add, parts[0])

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from madem.chips import AbstractChip, Limits
+from madem.chips import AbstractChip, Limits, column_by_column, row_by_row
 from madem.costs.events import ArrayRead
 from madem.networks import AbstractNetwork, check_fit
 
@@ -149,8 +149,11 @@ class _Notes(AbstractChip):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
-        return self._noted(first, voltages, columns or self.limits.columns, True)
+        return row_by_row(
+            lambda v: self._noted(first, v, columns or self.limits.columns, True), voltages, across
+        )
 
     def transposed(
         self,
@@ -159,8 +162,11 @@ class _Notes(AbstractChip):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
-        return self._noted(first, voltages, rows or self.limits.rows, False)
+        return column_by_column(
+            lambda v: self._noted(first, v, rows or self.limits.rows, False), voltages, down
+        )
 
     def _noted(self, first: int, voltages: Array, sensed: int, forward: bool) -> Array:
         arrays, vectors, _ = voltages.shape

@@ -74,12 +74,14 @@ class AbstractDevice(eqx.Module):
         counts: Int[Array, "*devices"],
         traits: PyTree[Array],
         key: Key[Array, ""],
+        number: Int[Array, "*devices"] | None = None,
     ) -> Float[Array, "*devices"]:
         """Conductance after a train of pulses on each device, siemens.
 
         `counts` is the number of SET pulses (potentiation) where positive, of RESET pulses
         (depression) where negative, and 0 where the device is left alone. `key` gives the
-        cycle-to-cycle spread.
+        cycle-to-cycle spread, to each device by its `number` (in order unless given): it does
+        not depend on which others are there.
         """
 
     def current(

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from madem._noise import numbers, uniform
 from madem.devices._base import AbstractDevice, PulseResponse
 
 
@@ -41,11 +42,14 @@ class AbstractDrawnDevice(AbstractDevice):
         counts: Int[Array, "*devices"],
         traits: Int[Array, "*devices"],
         key: Key[Array, ""],
+        number: Int[Array, "*devices"] | None = None,
     ) -> Float[Array, "*devices"]:
         """Apply the pulses one by one; see `AbstractDevice.pulse`."""
         steps = jnp.asarray(self.relative_steps(), conductance.dtype)
         position = (conductance - self.g_min) / self.g_range
-        position = _draw_train(steps, traits, position, counts, key)
+        if number is None:
+            number = numbers(position.shape)
+        position = _draw_train(steps, traits, position, counts, key, number)
         # Devices without a pulse keep their bits: no round trip through the scaled window.
         return jnp.where(counts == 0, conductance, self.g_min + self.g_range * position)
 
@@ -56,20 +60,19 @@ def _draw_train(
     position: Float[Array, "*devices"],
     counts: Int[Array, "*devices"],
     key: Key[Array, ""],
+    number: Int[Array, "*devices"],
 ) -> Float[Array, "*devices"]:
     """Positions after a train of pulses on each device, applied one by one.
 
     `steps` is table × (SET, RESET) × position × quantile, `table` the one of each device, and
-    `counts` as `AbstractDevice.pulse` takes it. Positions and steps are fractions of the window,
-    whose edges end every step.
+    `counts` and `number` as `AbstractDevice.pulse` takes them. Positions and steps are fractions
+    of the window, whose edges end every step.
     """
     longest = jnp.max(jnp.abs(counts), initial=0)
 
     def one(carry):
         position, applied = carry
-        quantile = jax.random.uniform(
-            jax.random.fold_in(key, applied), position.shape, position.dtype
-        )
+        quantile = uniform(jax.random.fold_in(key, applied), number).astype(position.dtype)
         step = _draw(steps, table, counts < 0, position, quantile)
         moved = jnp.clip(position + step, 0.0, 1.0)
         return jnp.where(applied < jnp.abs(counts), moved, position), applied + 1

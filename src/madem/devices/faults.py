@@ -75,7 +75,8 @@ class FaultyDevice(AbstractDevice):
         counts: Int[Array, "*devices"],
         traits: FaultTraits,
         key: Key[Array, ""],
+        number: Int[Array, "*devices"] | None = None,
     ) -> Float[Array, "*devices"]:
         """Pulse the healthy devices; see `AbstractDevice.pulse`."""
-        moved = self.device.pulse(conductance, counts, traits.healthy, key)
+        moved = self.device.pulse(conductance, counts, traits.healthy, key, number)
         return jnp.where(traits.stuck, traits.conductance, moved)

@@ -31,6 +31,7 @@ class IdealDevice(AbstractDevice):
         counts: Int[Array, "*devices"],
         traits: None,
         key: Key[Array, ""],
+        number: Int[Array, "*devices"] | None = None,
     ) -> Float[Array, "*devices"]:
         """Move each conductance by `counts` steps; see `AbstractDevice.pulse`."""
         moved = conductance + self.step * counts.astype(conductance.dtype)

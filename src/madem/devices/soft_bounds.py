@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from madem._noise import normal, numbers
 from madem.devices._base import AbstractDevice, PulseResponse
 
 
@@ -86,11 +87,12 @@ class SoftBoundsDevice(AbstractDevice):
         counts: Int[Array, "*devices"],
         traits: SoftBoundsTraits,
         key: Key[Array, ""],
+        number: Int[Array, "*devices"] | None = None,
     ) -> Float[Array, "*devices"]:
         """Approach the bounds; see `AbstractDevice.pulse`."""
         rises = counts > 0
         share = jnp.where(rises, traits.up, traits.down)
-        left = self._left(share, jnp.abs(counts), key)
+        left = self._left(share, jnp.abs(counts), key, number)
         # A device beyond its own bound stays there: no SET pulse lowers, no RESET pulse raises.
         raised = conductance + jnp.maximum(traits.high - conductance, 0.0) * (1 - left)
         lowered = conductance - jnp.maximum(conductance - traits.low, 0.0) * (1 - left)
@@ -98,16 +100,21 @@ class SoftBoundsDevice(AbstractDevice):
         return jnp.where(counts == 0, conductance, moved)
 
     def _left(
-        self, share: Float[Array, "*devices"], pulses: Int[Array, "*devices"], key: Key[Array, ""]
+        self,
+        share: Float[Array, "*devices"],
+        pulses: Int[Array, "*devices"],
+        key: Key[Array, ""],
+        number: Int[Array, "*devices"] | None,
     ) -> Float[Array, "*devices"]:
         """Share of the way to the bound that is left after a train of pulses."""
         if self.cycle_spread == 0:
             return (1 - share) ** pulses.astype(share.dtype)
         longest = jnp.max(pulses, initial=0)
+        each = numbers(share.shape) if number is None else number
 
         def one(carry):
             left, applied = carry
-            drawn = jax.random.normal(jax.random.fold_in(key, applied), share.shape, share.dtype)
+            drawn = normal(jax.random.fold_in(key, applied), each).astype(share.dtype)
             further = left * (1 - share * (1 + self.cycle_spread * drawn))
             return jnp.where(applied < pulses, further, left), applied + 1
 

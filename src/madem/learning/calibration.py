@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from madem.chips import AbstractChip, Limits
+from madem.chips import AbstractChip, Limits, column_by_column, row_by_row
 from madem.learning.writing import read_devices, weights_of
 
 _Product = Callable[[int, Array, Key[Array, ""]], Array]
@@ -57,10 +57,15 @@ class CalibratedChip(AbstractChip):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Sense the bit lines, corrected; see `AbstractChip.forward`."""
-        currents = self.chip.forward(first, voltages, key, columns=columns)
-        return self.bit_lines.undone(first, currents)
+
+        def sense(voltages: Array) -> Array:
+            currents = self.chip.forward(first, voltages, key, columns=columns)
+            return self.bit_lines.undone(first, currents)
+
+        return row_by_row(sense, voltages, across)
 
     def transposed(
         self,
@@ -69,10 +74,15 @@ class CalibratedChip(AbstractChip):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Sense the word lines, corrected; see `AbstractChip.transposed`."""
-        currents = self.chip.transposed(first, voltages, key, rows=rows)
-        return self.word_lines.undone(first, currents)
+
+        def sense(voltages: Array) -> Array:
+            currents = self.chip.transposed(first, voltages, key, rows=rows)
+            return self.word_lines.undone(first, currents)
+
+        return column_by_column(sense, voltages, down)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]

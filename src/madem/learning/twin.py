@@ -8,7 +8,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from madem._checks import InputError
-from madem.chips import AbstractCalculation, Limits, LineMismatch
+from madem.chips import (
+    AbstractCalculation,
+    Limits,
+    LineMismatch,
+    column_by_column,
+    row_by_row,
+)
 from madem.circuits import bit_line_currents, word_line_currents
 
 
@@ -34,11 +40,16 @@ class Twin(AbstractCalculation):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Product from word to bit lines, without noise or rounding."""
-        arrays = slice(first, first + len(voltages))
-        held = self.conductance[arrays, : voltages.shape[-1], :columns]
-        return self.bit_lines.apply(arrays, bit_line_currents(voltages, held))
+
+        def sense(voltages: Array) -> Array:
+            arrays = slice(first, first + len(voltages))
+            held = self.conductance[arrays, : voltages.shape[-1], :columns]
+            return self.bit_lines.apply(arrays, bit_line_currents(voltages, held))
+
+        return row_by_row(sense, voltages, across)
 
     def transposed(
         self,
@@ -47,11 +58,16 @@ class Twin(AbstractCalculation):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Product from bit to word lines, without noise or rounding."""
-        arrays = slice(first, first + len(voltages))
-        held = self.conductance[arrays, :rows, : voltages.shape[-1]]
-        return self.word_lines.apply(arrays, word_line_currents(voltages, held))
+
+        def sense(voltages: Array) -> Array:
+            arrays = slice(first, first + len(voltages))
+            held = self.conductance[arrays, :rows, : voltages.shape[-1]]
+            return self.word_lines.apply(arrays, word_line_currents(voltages, held))
+
+        return column_by_column(sense, voltages, down)
 
     @property
     def _refusal(self) -> InputError:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from madem._marked import where_marked
 from madem.chips import AbstractChip, Limits
 from madem.learning.pair_memory import PairMemory
 from madem.learning.writing import (
@@ -126,9 +127,13 @@ def reckon(
     counts: Int[Array, "arrays rows columns 2"],
 ) -> Float[Array, "arrays rows columns 2"]:
     """Where devices should stand after pulses, each of the typical size, siemens."""
-    up, down = limits.response.steps(sensed)
-    moved = sensed + counts.astype(sensed.dtype) * jnp.where(counts > 0, up, down)
-    return jnp.where(counts == 0, sensed, jnp.clip(moved, limits.g_min, limits.g_max))
+
+    def moved(_: Array, sensed: Array, counts: Array) -> Array:
+        up, down = limits.response.steps(sensed)
+        reckoned = sensed + counts.astype(sensed.dtype) * jnp.where(counts > 0, up, down)
+        return jnp.clip(reckoned, limits.g_min, limits.g_max)
+
+    return where_marked(moved, counts != 0, (sensed, counts), sensed)
 
 
 def _counts(

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from madem._marked import sum_marked, where_marked
 from madem.chips import AbstractChip, Limits
 
 _DEAD = 0.07
@@ -47,8 +48,13 @@ def effort_of(
     counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"] | None
 ) -> Effort:
     """Effort of some pulses, and of reading some devices once, or none."""
-    reads = jnp.int32(0) if read is None else jnp.sum(read, dtype=jnp.int32)
-    return Effort(jnp.sum(jnp.maximum(counts, 0)), jnp.sum(jnp.maximum(-counts, 0)), reads)
+
+    def pulses(_: Array, counts: Array) -> tuple[Array, Array]:
+        return jnp.maximum(counts, 0), jnp.maximum(-counts, 0)
+
+    sets, resets = sum_marked(pulses, counts != 0, (counts,))
+    reads = jnp.int32(0) if read is None else sum_marked(jnp.ones_like, read, ())
+    return Effort(sets, resets, reads)
 
 
 def whole_pulses(
@@ -127,16 +133,21 @@ def pair_pulses(
     the one that typically lands closer, with healthy devices alone: what a stuck device does to
     its pair, its partner makes good as far as it reaches. No error, no pulse.
     """
-    grow = (error > 0)[..., None]
-    size = jnp.abs(error)
-    up, down = _reach(limits, sensed, jnp.stack([size, size], -1))
-    # For a weight to grow the first device rises and the second falls, and the reverse.
-    rises = grow == jnp.array([True, False])
-    count = jnp.where(rises, up.pulses, -down.pulses)
-    miss = jnp.where(healthy, jnp.where(rises, up.miss, down.miss), jnp.inf)
-    first = miss[..., 0] <= miss[..., 1]
-    chosen = jnp.stack([first, ~first], -1) & jnp.isfinite(miss) & (error != 0)[..., None]
-    return jnp.where(chosen, count, 0)
+
+    def choose(_: Array, error: Array, sensed: Array, healthy: Array) -> Array:
+        grow = (error > 0)[..., None]
+        size = jnp.abs(error)
+        up, down = _reach(limits, sensed, jnp.stack([size, size], -1))
+        # For a weight to grow the first device rises and the second falls, and the reverse.
+        rises = grow == jnp.array([True, False])
+        count = jnp.where(rises, up.pulses, -down.pulses)
+        miss = jnp.where(healthy, jnp.where(rises, up.miss, down.miss), jnp.inf)
+        first = miss[..., 0] <= miss[..., 1]
+        chosen = jnp.stack([first, ~first], -1) & jnp.isfinite(miss)
+        return jnp.where(chosen, count, 0)
+
+    none = jnp.zeros(sensed.shape, jnp.int32)
+    return where_marked(choose, error != 0, (error, sensed, healthy), none)
 
 
 def write_pairs(

@@ -12,7 +12,7 @@ from jax.experimental import io_callback
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import MademError
-from madem.chips._base import AbstractChip, Limits
+from madem.chips._base import AbstractChip, Limits, column_by_column, row_by_row
 from madem.chips.hardware.bench import Bench
 from madem.chips.hardware.settling import Loop
 
@@ -39,11 +39,16 @@ class HardwareChip(AbstractChip):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Drive word lines and sense bit lines; see `AbstractChip.forward`."""
         sensed = self.limits.columns if columns is None else columns
-        shape = (*voltages.shape[:2], sensed)
-        return self._call(lambda v: self.bench.forward(first, v, sensed), shape, voltages)
+
+        def sense(voltages: Array) -> Array:
+            shape = (*voltages.shape[:2], sensed)
+            return self._call(lambda v: self.bench.forward(first, v, sensed), shape, voltages)
+
+        return row_by_row(sense, voltages, across)
 
     def transposed(
         self,
@@ -52,11 +57,16 @@ class HardwareChip(AbstractChip):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """Drive bit lines and sense word lines; see `AbstractChip.transposed`."""
         sensed = self.limits.rows if rows is None else rows
-        shape = (*voltages.shape[:2], sensed)
-        return self._call(lambda v: self.bench.transposed(first, v, sensed), shape, voltages)
+
+        def sense(voltages: Array) -> Array:
+            shape = (*voltages.shape[:2], sensed)
+            return self._call(lambda v: self.bench.transposed(first, v, sensed), shape, voltages)
+
+        return column_by_column(sense, voltages, down)
 
     def settle(self, loop: Loop, values: Float[Array, " numbers"]) -> Float[Array, " answered"]:
         """Let the chip relax by itself; see `Loop`. Raises `InputError` if it never does."""

@@ -1,0 +1,101 @@
+"""Train Hopfield 784-512-10 by pulses on `taox-64` tiles, beside its twin with digital weights.
+
+    taskset -c 0 python benchmarks/pulsed.py --mnist FOLDER
+
+FOLDER holds MNIST's IDX files (t10k-…). Both make 15 free and 6 + 6 nudged sweeps, centred, of
+batches of 100; the chip has read noise, converters, mismatch and stuck devices, and is programmed
+as `madem train` does unless told otherwise (`accumulate`). Samples per CPU second are of the
+fastest of several rounds taken in turn, after the first steps, in which most pairs are pulsed.
+"""
+
+import argparse
+import dataclasses
+import platform
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from throughput import Batches
+
+from madem import training
+from madem.chips import AbstractChip, Mapping, exact_chip, fabricate, load_chip
+from madem.data import load_idx_half
+from madem.learning import AbstractProgrammer, AccumulateAndProgram, Centred, SetWeights
+from madem.networks import LayeredHopfield
+from madem.relaxation import Sweeps
+
+SIZES, BATCH = (784, 512, 10), 100
+SWEEPS = Sweeps(15, 0.0, average=3), Sweeps(6, 0.0, average=3)
+RATE, BETA = 0.1, 0.3
+WARM, STEPS, ROUNDS = 200, 20, 15
+PEERS = {"plain analog SGD, ReRAM preset": 2446, "Tiki-Taka v2, ReRAM preset": 43}
+"""Samples per CPU second of aihwkit 1.2.0, 784-512-10, batch 100; measured elsewhere, not here."""
+
+
+def trained(
+    chip: AbstractChip, programmer: AbstractProgrammer, weight_max: float, batches: Batches
+) -> Callable[[], training.Record]:
+    """Steps of training from where the first ones lead."""
+    network = LayeredHopfield(SIZES, Mapping(weight_max))
+    way = training.Learner(network, Centred(BETA, *SWEEPS), optax.sgd(RATE), programmer)
+    state, _ = training.begin(way, chip, 0.03, jax.random.key(0))
+
+    def ahead(state: training.TrainingState) -> tuple[training.TrainingState, training.Record]:
+        ended = training.train(way, state, batches, jnp.int32(STEPS), jax.random.key(1), most=STEPS)
+        return jax.block_until_ready(ended)
+
+    for _ in range(WARM // STEPS):
+        state, _ = ahead(state)
+    return lambda: ahead(state)[1]
+
+
+def main() -> None:
+    """Print both rates, their ratio, and those of the peer for reference."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mnist", type=Path, required=True, help="folder of MNIST's IDX files")
+    digits = load_idx_half(parser.parse_args().mnist, "t10k")
+    x = jnp.asarray(np.asarray(digits.x)[:8000] / np.float32(255.0), jnp.float32)
+    y = 2 * jax.nn.one_hot(jnp.asarray(digits.y)[:8000], SIZES[-1]) - 1
+    batches = Batches(x.reshape(-1, BATCH, SIZES[0]), y.reshape(-1, BATCH, SIZES[-1]))
+    network = LayeredHopfield(SIZES, Mapping(1.0))
+    kind = load_chip("taox-64")
+    tiles = sum(one.count for one in network.tiles(kind.limits))
+    kind = dataclasses.replace(kind, array=dataclasses.replace(kind.array, count=tiles))
+    digital = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
+    runs = {
+        "digital weights": trained(digital, SetWeights(), 1.0, batches),
+        f"taox-64, {tiles} tiles": trained(
+            fabricate(kind, jax.random.key(0)), AccumulateAndProgram(), 0.5, batches
+        ),
+    }
+    fastest, pulses = dict.fromkeys(runs, np.inf), dict.fromkeys(runs, 0.0)
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            started = time.process_time()
+            record = run()
+            fastest[name] = min(fastest[name], time.process_time() - started)
+            pulses[name] = float(record.pulses.mean())
+    rates = {name: STEPS * BATCH / seconds for name, seconds in fastest.items()}
+    lines = [
+        f"{datetime.now(UTC).date()}, {platform.machine()}, jax {jax.__version__}",
+        "",
+        "| | samples per CPU second | ÷ digital weights | pulses a step |",
+        "|---|--:|--:|--:|",
+    ]
+    ideal = rates["digital weights"]
+    for name, rate in rates.items():
+        lines.append(f"| {name} | {rate:,.0f} | {rate / ideal:.2f} | {pulses[name]:,.0f} |")
+    lines += [
+        f"| aihwkit 1.2.0, {name}, elsewhere | {rate:,} | | |" for name, rate in PEERS.items()
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
