@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -69,7 +70,9 @@ class Lines(NamedTuple):
         """
         shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
         zero = jnp.zeros(shape[1:], values.dtype)
-        last = shape[0] - 1
+        # Counted in 32 bits: a user's own program, which this may be traced into, has no others.
+        start, end = np.int32(0), np.int32(shape[0])
+        last = end - 1
 
         def at(array, node):
             return lax.dynamic_index_in_dim(array, node, keepdims=False)
@@ -93,8 +96,8 @@ class Lines(NamedTuple):
             return here, put(values, node, here)
 
         state = zero, jnp.broadcast_to(values, shape)
-        _, eliminated = lax.fori_loop(0, shape[0], forward, state)
-        return lax.fori_loop(0, shape[0], backward, (zero, eliminated))[1]
+        _, eliminated = lax.fori_loop(start, end, forward, state)
+        return lax.fori_loop(start, end, backward, (zero, eliminated))[1]
 
 
 def word_lines(networks: Network) -> Lines:
