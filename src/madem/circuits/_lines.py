@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -71,7 +70,7 @@ class Lines(NamedTuple):
         shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
         zero = jnp.zeros(shape[1:], values.dtype)
         # Counted in 32 bits: a user's own program, which this may be traced into, has no others.
-        start, end = np.int32(0), np.int32(shape[0])
+        start, end = jnp.int32(0), jnp.int32(shape[0])
         last = end - 1
 
         def at(array, node):

@@ -9,7 +9,7 @@ import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import InputError
-from madem.chips._base import AbstractChip, Limits
+from madem.chips._base import AbstractChip, Limits, column_by_column, row_by_row
 from madem.chips._toml import quantity, section, whole
 from madem.chips.simulated import SimulatedChip
 
@@ -61,9 +61,14 @@ class Silenced(AbstractChip):
         key: Key[Array, ""],
         *,
         columns: int | None = None,
+        across: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """See `AbstractChip.forward`."""
-        return self._without(first, self.chip.forward(first, voltages, key, columns=columns))
+
+        def sense(voltages: Array) -> Array:
+            return self._without(first, self.chip.forward(first, voltages, key, columns=columns))
+
+        return row_by_row(sense, voltages, across)
 
     def transposed(
         self,
@@ -72,9 +77,14 @@ class Silenced(AbstractChip):
         key: Key[Array, ""],
         *,
         rows: int | None = None,
+        down: int = 1,
     ) -> Float[Array, "driven batch sensed"]:
         """See `AbstractChip.transposed`."""
-        return self.chip.transposed(first, self._without(first, voltages), key, rows=rows)
+
+        def sense(voltages: Array) -> Array:
+            return self.chip.transposed(first, self._without(first, voltages), key, rows=rows)
+
+        return column_by_column(sense, voltages, down)
 
     def program(
         self, counts: Int[Array, "arrays rows columns 2"], key: Key[Array, ""]
