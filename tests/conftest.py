@@ -43,6 +43,17 @@ def forget_compiled():
     gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def optimise_what_is_slow(request):
+    """Where a whole network is trained, running takes longer than compiling."""
+    if request.node.get_closest_marker("slow") is None:
+        yield
+        return
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """Debian's Chromium, headless."""
