@@ -1,8 +1,10 @@
 """Strict numerics for every test, and the settings of Hypothesis."""
 
 import gc
+import os
 import shutil
 import signal
+import tempfile
 
 import hypothesis
 import jax
@@ -12,6 +14,13 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Most of the tests' time is compilation; the command line's own tests compile as users do.
 jax.config.update("jax_disable_most_optimizations", True)
 
+# What one process compiles the others load: workers, and commands that tests run as users do.
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
+_OWN_CACHE = None if _CACHE in os.environ else tempfile.mkdtemp(prefix="madem-compiled-")
+os.environ.setdefault(_CACHE, str(_OWN_CACHE))  # workers inherit it
+jax.config.update("jax_compilation_cache_dir", os.environ[_CACHE])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
 hypothesis.settings.register_profile("madem", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("madem")
 
@@ -20,12 +29,29 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_unconfigure():
+    """Delete what was compiled, once all workers are done."""
+    if _OWN_CACHE is not None:
+        shutil.rmtree(_OWN_CACHE, ignore_errors=True)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_compiled():
     """Each compiled function maps memory; a worker that kept all would pass the kernel's limit."""
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def optimise_what_is_slow(request):
+    """Where a whole network is trained, running takes longer than compiling."""
+    if request.node.get_closest_marker("slow") is None:
+        yield
+        return
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,11 @@ from pathlib import Path
 
 
 class Runner:
-    """Runs madem in a folder, in processes that share their compiled programs."""
+    """Runs madem in a folder, in processes that share their compiled programs with all tests."""
 
-    def __init__(self, folder: Path, cache: Path, columns: int = 100):
+    def __init__(self, folder: Path, columns: int = 100):
         self.folder = folder
-        self.environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(cache),
-            "COLUMNS": str(columns),
-        }
+        self.environment = os.environ | {"COLUMNS": str(columns)}
 
     def start(self, *arguments) -> subprocess.Popen:
         return subprocess.Popen(

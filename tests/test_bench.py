@@ -444,7 +444,7 @@ def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
     """No train is lost or applied twice, and what is learned is as good as without faults."""
     faults = 'drop = "1 %", garbage = "0.1 %", restart_after = 3000'
     server = Served(tmp_path, "--faults", faults)
-    madem = Runner(tmp_path, tmp_path / "cache")
+    madem = Runner(tmp_path)
     run, bench = tmp_path / "run", tmp_path / "bench.toml"
     bench.write_text(source_text(server.url) + 'timeout = "100 ms"\n')
     arguments = ("--words", "ada,bob", "--hidden", "8", "--steps", "150", "--samples", "100")

@@ -21,15 +21,9 @@ SMALL = [
 NUMBERS = ("flip", "exact", "bits", "nearest", "ml_limit", "hebbian", "pulses", "reads", "steps")
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    """Compiled programs, shared by all these processes."""
-    return tmp_path_factory.mktemp("jax-cache")
-
-
 @pytest.fixture
-def madem(cache, tmp_path):
-    return Runner(tmp_path, cache)
+def madem(tmp_path):
+    return Runner(tmp_path)
 
 
 def wait_for_checkpoint(folder: Path, least: int = 50, seconds: float = 120) -> None:
@@ -48,10 +42,10 @@ def checkpoint(folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def finished(cache, tmp_path_factory):
+def finished(tmp_path_factory):
     """A finished run, and what it printed."""
     folder = tmp_path_factory.mktemp("finished")
-    done = Runner(folder, cache)("braille", *SMALL, "--out", folder / "run", "--json")
+    done = Runner(folder)("braille", *SMALL, "--out", folder / "run", "--json")
     assert done.returncode == 0, done.stderr
     return folder / "run", done.stdout
 

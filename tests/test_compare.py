@@ -288,7 +288,7 @@ def test_a_figure_has_a_line_a_method_with_its_band():
 
 
 def test_the_command_stops_goes_on_and_shows(tmp_path):
-    madem = Runner(tmp_path, tmp_path / "cache", columns=200)
+    madem = Runner(tmp_path, columns=200)
     out = tmp_path / "run"
     arguments = [
         "compare", "--methods", "perceptron", "--levels", "0,5", "--seeds", "2", "--steps", "20",

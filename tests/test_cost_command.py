@@ -28,14 +28,9 @@ WRITTEN = ("sets", "resets", "set_slots", "reset_slots", "reads", "read_slots")
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("jax-cache")
-
-
-@pytest.fixture(scope="module")
-def finished(cache, tmp_path_factory):
+def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    done = Runner(folder, cache)(
+    done = Runner(folder)(
         "braille", "--words", "ada,bob,eve", "--hidden", "12", "--steps", "60", "--samples", "50",
         "--out", "run",
     )  # fmt: skip
@@ -44,8 +39,8 @@ def finished(cache, tmp_path_factory):
 
 
 @pytest.fixture
-def madem(cache, finished):
-    return Runner(finished[0], cache)
+def madem(finished):
+    return Runner(finished[0])
 
 
 @pytest.mark.parametrize("rule", ["centred", "one-sided"])

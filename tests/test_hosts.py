@@ -43,7 +43,7 @@ def test_two_hosts_train_the_weights_of_one(tmp_path):
     np.savez(tmp_path / "data.npz", x=x, y=y)
     (tmp_path / "one.toml").write_text(CONFIG)
     (tmp_path / "two.toml").write_text(CONFIG + 'devices = "all"\n')
-    madem = Runner(tmp_path, tmp_path / "cache")
+    madem = Runner(tmp_path)
     together = ("--hosts", 2, "--coordinator", f"127.0.0.1:{free_port()}")
     hosts = [
         madem.start("train", "two.toml", "--out", "two", *together, "--host", host, "--json")

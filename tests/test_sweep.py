@@ -230,7 +230,7 @@ def test_processes_that_are_killed_lose_nothing_and_double_nothing(tmp_path_fact
     text = TINY[: TINY.index("[axes]")] + "[axes]\noptimiser.rate = [0.1, 0.2, 0.3, 0.4]\n"
     text = text.replace("steps = 20", "steps = 3000").replace("[3]", "[]")
     path = study(folder, text, ("seeds = 3", "seeds = 5"))
-    run = Runner(folder, folder / "cache")
+    run = Runner(folder)
     run.environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     client = run.start("sweep", path, "--out", "out", "--workers", "2", "--together", "1")
 

@@ -1,7 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chips_for_tests import QUIET, alter, with_weights
@@ -17,6 +17,7 @@ LARGE = alter(QUIET, array={"count": 2, "rows": 12, "columns": 12})
 sizes = st.integers(1, 9)
 
 
+@settings(max_examples=25)  # each compiles for its own shapes
 @given(rows=sizes, columns=sizes, height=sizes, width=sizes)
 def test_tiles_hold_each_weight_once(rows, columns, height, width):
     tiles = Tiles(0, rows, columns, height, width)

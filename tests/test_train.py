@@ -336,7 +336,7 @@ def test_a_batch_spread_over_eight_devices_trains_the_same_weights(small, tmp_pa
 
 
 def test_the_command_line_trains_and_resumes(small, tmp_path):
-    madem = Runner(tmp_path, tmp_path / "cache")
+    madem = Runner(tmp_path)
     done = madem("train", "small.toml", "--out", "run", "--seed", "3", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -373,7 +373,7 @@ def test_costs_are_of_a_run_or_of_its_configuration(small, tmp_path, capsys):
 
 def test_ctrl_c_leaves_a_run_that_can_be_taken_up(small, tmp_path):
     small.write_text(SMALL.replace("steps = 40", "steps = 1_000_000"))
-    madem = Runner(tmp_path, tmp_path / "cache")
+    madem = Runner(tmp_path)
     process = madem.start("train", "small.toml", "--out", "run")
     metrics = tmp_path / "run" / "metrics.jsonl"
     deadline = time.monotonic() + 120
