@@ -440,6 +440,7 @@ def test_another_chip_stops_before_the_first_pulse(served):
             connect(url)
 
 
+@pytest.mark.slow
 def test_training_survives_faults_a_killed_trainer_and_a_restart(tmp_path):
     """No train is lost or applied twice, and what is learned is as good as without faults."""
     faults = 'drop = "1 %", garbage = "0.1 %", restart_after = 3000'
