@@ -19,7 +19,7 @@ from madem.chips.description import (
     parse_chip,
 )
 from madem.chips.device_description import DeviceDescription, SpreadDescription
-from madem.chips.exact import AbstractCalculation, ExactChip, exact_chip
+from madem.chips.exact import AbstractCalculation, ExactChip, blank_exact_chip, exact_chip
 from madem.chips.mapping import Mapping
 from madem.chips.simulated import LineMismatch, SimulatedChip, fabricate
 from madem.chips.tiles import Tiles, lay_out
@@ -44,6 +44,7 @@ __all__ = [
     "Weights",
     "WireDescription",
     "as_described",
+    "blank_exact_chip",
     "breakable",
     "broken",
     "chip_text",

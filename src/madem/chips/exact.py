@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import InputError
@@ -109,3 +110,8 @@ def exact_chip(weights: Sequence[Float[Array, "_ _"]], weight_max: float) -> Exa
         sizes=sizes,
     )
     return ExactChip(conductance=tuple(weights), limits=limits)
+
+
+def blank_exact_chip(matrices: Sequence[tuple[int, int]], weight_max: float) -> ExactChip:
+    """Make an exact chip whose weights, of matrices of these rows and columns, are all 0."""
+    return exact_chip([jnp.zeros(shape) for shape in matrices], weight_max)

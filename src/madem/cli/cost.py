@@ -85,10 +85,13 @@ def cost(
     place = grid(electricity)
     known = None if against in _AT_HAND else computer(against)
     asked = None if scenario is None else load_scenario(scenario)
-    job = _job(run, chip)
+    opened = _opened(run, chip) if run.is_dir() else None
+    if continuous and opened is None:
+        raise InputError(f"--continuous is for a run, whose weights are known; {run} is a file")
+    job = _job_of_config(run, chip) if opened is None else _job_of_run(opened)
     many, single = (known, known) if known else _at_hand(against, job)
     prices = Prices(asked or load_scenario(job.scenario), many, place, single)
-    settle = _settle(run) if continuous else None
+    settle = _settle(opened) if continuous and opened is not None else None
     found = account(job, prices, settle)
     if out is not None:
         _draw(job, prices, out)
@@ -98,34 +101,31 @@ def cost(
         show_cost(found)
 
 
-_RUNS: dict[str, Callable[[Path], Job]] = {
-    "braille": lambda path: braille_cost.job_of_run(BrailleRun.open(path)),
-    "train": lambda path: TrainRun.open(path).job(),
-}
-"""What each command's runs have counted."""
+_Run = BrailleRun | TrainRun
 
-_OPENED: dict[str, Callable[[Path], BrailleRun | TrainRun]] = {
-    "braille": BrailleRun.open,
-    "train": TrainRun.open,
-}
+_RUNS: dict[str, Callable[[Path], _Run]] = {"braille": BrailleRun.open, "train": TrainRun.open}
+"""How each command's runs are opened."""
 
 
-def _settle(path: Path) -> Callable[[float], Float[np.ndarray, " samples"]]:
+def _opened(path: Path, chip: str | None) -> _Run:
+    if chip is not None:
+        raise InputError("--chip is for a config.toml; a run has its own chip")
+    return way_of(path, _RUNS, "cost is of")(path)
+
+
+def _settle(run: _Run) -> Callable[[float], Float[np.ndarray, " samples"]]:
     """How a run's network settles when it sees a batch of its training, as its chip is now."""
-    if not path.is_dir():
-        raise InputError(f"--continuous is for a run, whose weights are known; {path} is a file")
-    run = way_of(path, _OPENED, "continuous time is of")(path)
     _, state = run.load()
     batches = run.study.batches if isinstance(run, BrailleRun) else run.study.data.batches
     inputs = batches(jax.random.fold_in(run.study.test_key, 2)).inputs
     return functools.partial(settling_times, run.study.network, state.chip, inputs)
 
 
-def _job(path: Path, chip: str | None) -> Job:
-    if path.is_dir():
-        if chip is not None:
-            raise InputError("--chip is for a config.toml; a run has its own chip")
-        return way_of(path, _RUNS, "cost is of")(path)
+def _job_of_run(run: _Run) -> Job:
+    return braille_cost.job_of_run(run) if isinstance(run, BrailleRun) else run.job()
+
+
+def _job_of_config(path: Path, chip: str | None) -> Job:
     table = toml_table(path, "the folder of a run, or a config.toml")
     beside = path.with_name("chip.toml")
     if "training" in table or "train" in table:

@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from madem import training
-from madem.chips import AbstractChip, ChipDescription, exact_chip, fabricate, load_chip
+from madem.chips import AbstractChip, ChipDescription, blank_exact_chip, fabricate, load_chip
 from madem.data import Batch
 from madem.learning import AccumulateAndProgram, Centred, SetWeights
 from madem.networks import AbstractLoss, LayeredHopfield
@@ -131,8 +131,7 @@ def fit_chip(
 
 
 def _exact(network: LayeredHopfield) -> AbstractChip:
-    zeros = [jnp.zeros(shape) for shape in network.matrices]
-    return exact_chip(zeros, network.mapping.weight_max)
+    return blank_exact_chip(network.matrices, network.mapping.weight_max)
 
 
 def _fabricated(network: LayeredHopfield, chip: Chip, key: Key[Array, ""]) -> AbstractChip:

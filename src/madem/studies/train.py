@@ -13,7 +13,7 @@ from jaxtyping import Array, Key
 
 from madem import training
 from madem._checks import InputError, MademError
-from madem.chips import AbstractChip, Limits, exact_chip
+from madem.chips import AbstractChip, Limits, blank_exact_chip
 from madem.chips.hardware import Bench, failures_of, make_chip
 from madem.costs import Counts
 from madem.learning import AbstractProgrammer, Effort
@@ -176,8 +176,8 @@ class TrainStudy:
 
     def _fresh_chip(self) -> AbstractChip:
         if self.description is None:
-            weights = [jnp.zeros(shape) for shape in self.network.matrices]
-            return exact_chip(weights, self.network.mapping.weight_max)
+            network = self.network
+            return blank_exact_chip(network.matrices, network.mapping.weight_max)
         return make_chip(self.description, self.keys.chip)
 
     def _check_finite(

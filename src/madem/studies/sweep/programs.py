@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from madem import training
-from madem.chips import AbstractChip, ChipDescription, exact_chip, fabricate
+from madem.chips import AbstractChip, ChipDescription, blank_exact_chip, fabricate
 from madem.data import Batch, LabelBatches, WordBatches
 from madem.learning import AbstractProgrammer, AbstractRule, Effort
 from madem.networks import AbstractNetwork
@@ -61,8 +61,8 @@ class _Program(NamedTuple):
     def fresh_chip(self, keys: RunKeys) -> AbstractChip:
         """The chip of one of the points."""
         if self.description is None:
-            weights = [jnp.zeros(shape) for shape in self.network.matrices]
-            return exact_chip(weights, self.network.mapping.weight_max)
+            network = self.network
+            return blank_exact_chip(network.matrices, network.mapping.weight_max)
         return fabricate(self.description, keys.chip)
 
 
