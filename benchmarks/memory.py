@@ -3,11 +3,12 @@
     export OMP_NUM_THREADS=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
     taskset -c 0 python benchmarks/memory.py
 
-Hopfield N-N-10 with N² weights and more, centred, Adam, fixed counts of sweeps in all three phases
-(which end early only if nothing moves any more), some steps on noisy prototypes of ten classes.
-"Temporary" is what XLA sets aside for a step beside the state and the data, and "state" is what goes
-in and comes out (weights, Adam's two moments, data). "Peak" is the most resident memory of the
-process, less that of one which only imports; of the smallest network it is mostly the compiler's.
+Hopfield N-N-10 with N² weights and more, centred, Adam, fixed counts of sweeps in all three
+phases (which end early only if nothing moves any more), some steps on noisy prototypes of ten
+classes. "Temporary" is what XLA sets aside for a step beside the state and the data, and "state"
+is what goes in and comes out (weights, Adam's two moments, data). "Peak" is the most resident
+memory of the process, less that of one which only imports; of the smallest network it is mostly
+the compiler's.
 """
 
 import argparse

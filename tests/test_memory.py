@@ -43,7 +43,7 @@ def test_it_does_not_grow_with_sweeps(least):
     assert temporary(sweeps=100 * SWEEPS) == least
 
 
-@pytest.mark.parametrize("side, batch", [(SIDE, 4 * BATCH), (4 * SIDE, BATCH)])
+@pytest.mark.parametrize(("side", "batch"), [(SIDE, 4 * BATCH), (4 * SIDE, BATCH)])
 def test_it_grows_as_the_activities_of_a_batch(least, side, batch):
     activities = 4 * batch * (2 * side + OUTPUTS)  # bytes
     # One state for each of the thirty sweeps would be at least twenty times as much.

@@ -21,6 +21,7 @@ from madem.cli.cost import cost
 from madem.studies.run_folder import RunFolder
 from madem.studies.train import DivergedError
 from madem.studies.train_config import parse_config
+from madem.studies.train_data import Idx
 from madem.studies.train_learning import RULES
 from madem.studies.train_run import TrainRun
 from madem.studies.train_updates import UPDATES
@@ -217,6 +218,17 @@ def test_bad_images_are_refused_before_training(small, tmp_path, files, message)
     with pytest.raises(InputError, match=message):
         TrainRun.create(tmp_path / "run", small)
     assert not (tmp_path / "run").exists()
+
+
+def test_held_out_images_are_the_last_to_learn_from(tmp_path):
+    write_idx(tmp_path)
+    whole, parted = Idx(str(tmp_path)).load(8, 0), Idx(str(tmp_path), held_out=30).load(8, 0)
+    assert (len(whole.test.labels), parted.samples, len(parted.test.labels)) == (60, 170, 30)
+    np.testing.assert_array_equal(parted.batches.x, whole.batches.x[:170])
+    np.testing.assert_array_equal(parted.test.inputs, whole.batches.x[170:])
+    np.testing.assert_array_equal(parted.test.labels, whole.batches.y[170:])
+    with pytest.raises(InputError, match="held_out = 200 leaves nothing to learn from"):
+        Idx(str(tmp_path), held_out=200).load(8, 0)
 
 
 @pytest.mark.parametrize(

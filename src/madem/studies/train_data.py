@@ -35,6 +35,7 @@ _RANGE = Check(
     lambda ends: -1 <= ends[0] < ends[1] <= 1, "[low, high] within −1 and 1, the lower first"
 )
 _PIXELS = Check(lambda pixels: pixels >= 0, "a whole number of pixels, 0 or more")
+_SAMPLES = Check(lambda samples: samples >= 0, "a whole number of samples, 0 or more")
 _FLIP = Check(lambda flip: 0 < flip < 0.5, "a probability between 0 and 0.5")  # noqa: PLR2004
 
 
@@ -86,6 +87,9 @@ class Idx(AbstractData):
 
     path: str
     """The folder with the four files, packed (.gz) or not."""
+    held_out: int = checked(_SAMPLES, 0)
+    """Samples at the end of the train files that are not learned from but tested on, in place of
+    the t10k files; to choose settings by."""
     range: tuple[float, float] = checked(_RANGE, (0.0, 1.0))
     """Activities that pixels of 0 and 255 become."""
     shift: int = checked(_PIXELS, 0)
@@ -96,6 +100,14 @@ class Idx(AbstractData):
     def load(self, batch: int, seed: int) -> Lessons:
         """See `AbstractData.load`."""
         train, test = load_idx_folder(Path(self.path))
+        if self.held_out >= len(train):
+            raise InputError(
+                f"held_out = {self.held_out} leaves nothing to learn from: {train.name} has "
+                f"{len(train)} samples; give fewer"
+            )
+        if self.held_out:
+            kept = len(train) - self.held_out
+            train, test = train.take(slice(kept)), train.take(slice(kept, None))
         span = (0.0, 255.0)
         split = Split(scaled(train, *self.range, span), scaled(test, *self.range, span))
         return _labelled(split, batch, self.target, self.shift, self.range[0])
