@@ -2,8 +2,8 @@
 
     taskset -c 0 python benchmarks/feedforward.py CONFIG.toml [--seed N]
 
-The same layers without feedback, the same first weights, batches, shifts, loss, optimiser and number
-of steps as of a layered Hopfield network with digital weights; tested once, at the end.
+The same layers without feedback, the same first weights, batches, shifts, loss, optimiser and
+number of steps as of a layered Hopfield network with digital weights; tested once, at the end.
 """
 
 import argparse
