@@ -17,9 +17,10 @@ SIDE, OUTPUTS, BATCH, SWEEPS = 64, 10, 8, 10
 
 def temporary(side: int = SIDE, batch: int = BATCH, sweeps: int = SWEEPS) -> int:
     """Bytes that a compiled step sets aside beside what goes in (weights, batch) and comes out."""
-    network = LayeredHopfield((side, side, OUTPUTS), Mapping(1.0))
+    network = LayeredHopfield(sizes=(side, side, OUTPUTS), mapping=Mapping(1.0))
     relax = Sweeps(sweeps, 0.0)
-    learner = training.Learner(network, Centred(0.3, relax, relax), optax.sgd(0.1), SetWeights())
+    rule = Centred(beta=0.3, free=relax, nudged=relax)
+    learner = training.Learner(network, rule, optax.sgd(0.1), SetWeights())
 
     def stepped(weights, inputs, targets):
         chip, memory = exact_chip(weights, 1.0), learner.optimiser.init(weights)
@@ -31,7 +32,9 @@ def temporary(side: int = SIDE, batch: int = BATCH, sweeps: int = SWEEPS) -> int
     shapes = [*network.matrices, (batch, side), (batch, OUTPUTS)]
     *weights, inputs, targets = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     compiled = jax.jit(stepped).lower(tuple(weights), inputs, targets).compile()
-    return compiled.memory_analysis().temp_size_in_bytes
+    analysis = compiled.memory_analysis()
+    assert analysis is not None
+    return analysis.temp_size_in_bytes
 
 
 @pytest.fixture(scope="module")
