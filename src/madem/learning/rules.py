@@ -84,6 +84,7 @@ class AbstractDifferenceRule(AbstractRule):
     def contrast(self) -> Contrast:
         """How the products of the phases make the gradient's estimate."""
 
+    @eqx.filter_jit
     def __call__(
         self,
         network: AbstractNetwork,
