@@ -189,7 +189,7 @@ def test_bad_input_is_said_in_one_line_and_nothing_is_written(madem, tmp_path, a
         (tmp_path / f"{name}.toml").write_text(text)
     before = sorted(tmp_path.rglob("*"))
     options = [*arguments] if "--out" in arguments else [*arguments, "--out", "run"]
-    done = madem("braille", *options)
+    done = madem.here("braille", *options)
     assert done.returncode == 2
     assert done.stdout == ""
     assert problem in done.stderr
@@ -202,7 +202,7 @@ def test_run_folders_that_cannot_be_used_are_named(madem, tmp_path, command):
     half = tmp_path / "half"
     half.mkdir()
     for folder, problem in ((tmp_path / "none", "is no folder"), (half, "config.toml is missing")):
-        done = madem(command, folder)
+        done = madem.here(command, folder)
         assert done.returncode == 2
         assert problem in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1

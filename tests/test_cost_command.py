@@ -31,7 +31,7 @@ WRITTEN = ("sets", "resets", "set_slots", "reset_slots", "reads", "read_slots")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     done = Runner(folder)(
-        "braille", "--words", "ada,bob,eve", "--hidden", "12", "--steps", "60", "--samples", "50",
+        "braille", "--words", "ada,bob,eve", "--hidden", "12", "--steps", "20", "--samples", "50",
         "--out", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -136,7 +136,7 @@ def test_a_run_ends_with_its_cost(finished):
     counts = cost["counts"]
     assert counts["sets"] + counts["resets"] == summary["pulses"]
     assert counts["reads"] == summary["reads"]
-    assert counts["vectors"] == 60 * 128
+    assert counts["vectors"] == 20 * 128
     low, high = cost["training"]["joules_band"]
     assert low < cost["training"]["joules"] < high
     assert cost["training"]["joules"] == pytest.approx(sum(cost["training"]["terms"].values()))
@@ -191,7 +191,7 @@ def test_figures_are_drawn_and_this_cpu_is_measured(madem, finished):
     ],
 )
 def test_bad_input_is_refused(madem, arguments, problem):
-    done = madem("cost", *arguments)
+    done = madem.here("cost", *arguments)
     assert done.returncode == 2
     assert problem in done.stderr
     assert done.stdout == ""
