@@ -50,7 +50,7 @@ from madem.learning import (
 )
 from madem.networks import AbstractLoss, AbstractNetwork, LayeredHopfield, SquaredError
 from madem.relaxation import Sweeps
-from madem.studies.alignment import alignment, exact_gradient, over_batches, quiet
+from madem.studies.alignment import alignment, exact_gradient, over_batches
 from madem.studies.braille import BrailleStudy
 from madem.studies.braille_config import PROGRAMMERS, BrailleConfig
 from madem.studies.compare import Comparison, train_chips
@@ -246,43 +246,30 @@ def wires(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def alignments(options: argparse.Namespace) -> Iterator[Row]:
-    """Cosine of the mean over 1,024 samples to the exact gradient's, as training goes on.
+    """Cosine of the mean over 1,024 samples to the exact gradient's, before and after training.
 
-    Clipped: no sample's gradient, estimated or exact, is longer than the median one. Sample by
-    sample: the median of their cosines. Left: the length of the mean of the exact gradients, over
-    the mean of their lengths.
+    Clipped: no sample's gradient, estimated or exact, is longer than the median one.
     """
-    yield (
-        ["task", "steps", *_followers(SquaredError()), *_quiet_followers(SquaredError())]
-        + [f"centred 0.1, {how}" for how in ("clipped", "sample by sample")]
-        + ["exact, half of the samples to the other", "left"]
-    )
+    averages = {"plain": lambda gradients: gradients, "clipped": _clipped}
+    rules = _followers(SquaredError())
+    yield ["task", "steps", "mean", *rules, "exact, half of the samples to the other"]
     for name in ("braille", "digits"):
         task = make_task(name)
         loss, singly = task.settings.loss, dataclasses.replace(task.batches, size=1)
-        for steps in sorted({0, min(100, options.steps), options.steps}):
-            found = []
+        for steps in (0, options.steps):
+            found = {label: [] for label in averages}
             for seed in range(options.seeds):
                 chip, held = _taught(task, steps, options.steps, jax.random.key(seed))
                 exact, estimates = _gradients(
                     task.network, chip, loss, singly, _followers(loss), 1024, held
                 )
-                _, without_noise = _gradients(
-                    task.network, quiet(chip), loss, singly, _quiet_followers(loss), 1024
-                )
-                singles = jax.vmap(alignment)(estimates[0], exact).cosine
-                lengths = jnp.linalg.norm(exact.reshape(len(exact), -1), axis=1)
-                found.append(
-                    [
-                        *(_cosine(each, exact) for each in (*estimates, *without_noise)),
-                        _cosine(_clipped(estimates[0]), _clipped(exact)),
-                        float(jnp.median(singles)),
-                        _cosine(exact[::2], exact[1::2]),
-                        float(jnp.linalg.norm(exact.mean(0)) / lengths.mean()),
-                    ]
-                )
-            yield [name, str(steps), *(_cell(column, 2) for column in zip(*found, strict=True))]
-        jax.clear_caches()
+                for label, clip in averages.items():
+                    true, *others = (clip(each) for each in (exact, *estimates))
+                    pairs = [(other, true) for other in others] + [(true[::2], true[1::2])]
+                    found[label].append([_cosine(*pair) for pair in pairs])
+            for label, cosines in found.items():
+                cells = [_cell(column, 2) for column in zip(*cosines, strict=True)]
+                yield [name, str(steps), label, *cells]
 
 
 def _followers(loss: AbstractLoss) -> dict[str, AbstractRule]:
@@ -292,15 +279,6 @@ def _followers(loss: AbstractLoss) -> dict[str, AbstractRule]:
         "centred 0.1": Centred(0.1, free=free, nudged=nudged, loss=loss),
         "centred 0.3": Centred(0.3, free=free, nudged=nudged, loss=loss),
         "backpropagation through the model": ModelBackprop(free=free, loss=loss),
-    }
-
-
-def _quiet_followers(loss: AbstractLoss) -> dict[str, AbstractRule]:
-    """Rules in phases that settle wholly, as only a chip read without noise can."""
-    settle = Sweeps(200, 1e-6)
-    return {
-        f"centred {beta:g}, no noise": Centred(beta, free=settle, nudged=settle, loss=loss)
-        for beta in (0.1, 0.01)
     }
 
 
@@ -343,7 +321,7 @@ def _gradients(
         ]
         return exact.gradient, estimates
 
-    return over_batches(measure, batches, count, jax.random.key(1), together=16)
+    return over_batches(measure, batches, count, jax.random.key(1))
 
 
 def _clipped(gradients: Array) -> Array:

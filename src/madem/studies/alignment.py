@@ -113,18 +113,14 @@ def over_batches(
     batches: Callable[[Key[Array, ""]], Batch],
     count: int,
     key: Key[Array, ""],
-    together: int | None = None,
 ) -> PyTree[Array]:
-    """What `measure` finds of `count` batches, stacked; the same batches for the same key.
-
-    It measures them one after the other, or `together` at a time.
-    """
+    """What `measure` finds of `count` batches, stacked; the same batches for the same key."""
 
     def one(key: Key[Array, ""]) -> PyTree[Array]:
         batch_key, measure_key = jax.random.split(key)
         return measure(batches(batch_key), measure_key)
 
-    return jax.lax.map(one, jax.random.split(key, count), batch_size=together)
+    return jax.lax.map(one, jax.random.split(key, count))
 
 
 def _flatten(
