@@ -2,7 +2,8 @@
 
 One set of settings holds for every chip and, but for a rate, every method. Those of `digits` were
 sought with the digital twin and with activity differences on `taox-64`, on chips of other seeds but
-the same test samples; those of `mnist-small` likewise, on `ideal` and `reram-open-loop`.
+the same test samples; of the search for how long its phases integrate there is no record. Those of
+`mnist-small` were sought likewise, on `ideal` and `reram-open-loop`.
 """
 
 import abc
