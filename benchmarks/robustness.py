@@ -242,6 +242,7 @@ def wires(options: argparse.Namespace) -> Iterator[Row]:
             gaps["elsewhere"].append(_gaps(study, elsewhere.chip)[TEST_FLIPS.index(0.2)])
         name = f"{segment:g} Ω a segment, drivers of {driver:g} Ω"
         yield [name, *(_cell(gap, 2) for gap in gaps.values()), _cell(cosines, 2)]
+        jax.clear_caches()  # each compiled function maps memory, and the kernel limits that
 
 
 def alignments(options: argparse.Namespace) -> Iterator[Row]:
