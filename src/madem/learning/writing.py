@@ -5,11 +5,11 @@ from the chip's data sheet (`Limits.response`); that the guess may be far off is
 looks again.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from madem._marked import sum_marked, where_and_sum_marked
@@ -184,18 +184,24 @@ def pair_pulses(
 
 
 def _live(limits: Limits) -> tuple[float, float]:
-    """Conductances from which on upwards SET pulses, and downwards RESET pulses, are dead.
+    """Conductances beyond which SET pulses (upwards), and RESET pulses (downwards), are dead.
 
-    Siemens; one interval of the data sheet further out than they need be.
+    Siemens; a thousandth of an interval of the data sheet further out, lest rounding decide.
     """
     response = limits.response
-    up, down = (np.asarray(steps) for steps in (response.up, response.down))
-    grid = np.linspace(response.g_min, response.g_max, len(up))
-    above, below = (np.flatnonzero(steps >= _DEAD * max(steps)) for steps in (up, down))
-    last = len(grid) - 1
-    top = grid[above[-1] + 2] if above[-1] + 2 <= last else np.inf
-    bottom = grid[below[0] - 2] if below[0] >= 2 else -np.inf
-    return float(top), float(bottom)
+
+    def reach(steps: tuple[float, ...]) -> float:
+        """Intervals from the first of the steps up to where none is alive any more."""
+        least = _DEAD * max(steps)
+        last = max(k for k, one in enumerate(steps) if one >= least)
+        if last + 1 == len(steps):
+            return math.inf
+        return last + (steps[last] - least) / (steps[last] - steps[last + 1]) + 1e-3
+
+    cell = (response.g_max - response.g_min) / (len(response.up) - 1)
+    top = response.g_min + cell * reach(response.up)
+    bottom = response.g_max - cell * reach(response.down[::-1])
+    return top, bottom
 
 
 def _riser_first(grows: Bool[Array, "*pairs"], of_devices: Shaped[Array, "*pairs 2"]):
