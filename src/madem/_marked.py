@@ -97,11 +97,26 @@ def _in_chunks(
         done += _CHUNK
         return done, chosen(done), results, sums
 
-    start = jnp.int32(0)
+    start, most = jnp.int32(0), _most(ends[-1])
     amounts = jax.eval_shape(compute, numbers((size,)), *operands)[1]
     nothing = jax.tree.map(lambda each: jnp.zeros(each.shape[1:], each.dtype), amounts)
     first = (start, chosen(start), otherwise, nothing)
-    return jax.lax.while_loop(lambda carry: carry[0] < ends[-1], chunk, first)[2:]
+    return jax.lax.while_loop(lambda carry: carry[0] < most, chunk, first)[2:]
+
+
+@jax.custom_batching.custom_vmap
+def _most(marks: Int[Array, ""]) -> Int[Array, ""]:
+    """Marks of the chip that has most, where many are mapped over.
+
+    All then make as many turns, the last of them idle: JAX would else copy all results of all
+    chips in every turn, to keep those of the chips that are done.
+    """
+    return marks
+
+
+@_most.def_vmap
+def _most_of_all(size: int, batched: list[bool], marks: Int[Array, " chips"]) -> tuple[Array, bool]:
+    return _most(jnp.max(marks)), False
 
 
 def _where(marks: Bool[Array, " some"], these: Any, others: Any) -> Any:
