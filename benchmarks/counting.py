@@ -19,6 +19,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from madem import training
 from madem.chips import load_chip
 from madem.studies._statistics import median_interval

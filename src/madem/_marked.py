@@ -34,9 +34,9 @@ def where_marked(
     works on each by itself. Operands, results and `otherwise` are trees of arrays whose first axes
     are those of `marked`; more may follow.
     """
-    return where_and_sum_marked(
-        lambda *given: (compute(*given), ()), marked, operands, otherwise
-    )[0]
+    return where_and_sum_marked(lambda *given: (compute(*given), ()), marked, operands, otherwise)[
+        0
+    ]
 
 
 def sum_marked(
@@ -115,7 +115,9 @@ def _most(marks: Int[Array, ""]) -> Int[Array, ""]:
 
 
 @_most.def_vmap
-def _most_of_all(size: int, batched: list[bool], marks: Int[Array, " chips"]) -> tuple[Array, bool]:
+def _most_of_all(
+    _size: int, _batched: list[bool], marks: Int[Array, " chips"]
+) -> tuple[Array, bool]:
     return _most(jnp.max(marks)), False
 
 

@@ -247,8 +247,10 @@ def _reach(
     falling: Float[Array, "*devices"],
     error: Float[Array, "*devices"],
 ) -> tuple[_Move, _Move]:
-    """The best train of SET pulses for the `rising` devices to move by `error`, and of RESET
-    pulses for the `falling` ones (all siemens)."""
+    """The best trains for moves by `error` (siemens).
+
+    Of SET pulses for the `rising` devices, and of RESET pulses for the `falling` ones.
+    """
 
     def move(step: Array, largest: float, room: Array) -> _Move:
         count = jnp.clip(jnp.round(error / step), 1.0, float(limits.longest_train))
