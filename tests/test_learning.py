@@ -14,6 +14,7 @@ from madem.learning import (
     write_devices,
     write_pairs,
 )
+from madem.learning.writing import effort_of
 
 KEY = jax.random.key(0)
 TAOX = load_chip("taox-64")
@@ -86,6 +87,15 @@ def test_pairs_are_written_to_their_weights(spec, share):
     assert (off < 0.03 * RANGE + slack).mean() >= share
 
 
+def towards(limits, error, sensed, healthy):
+    """Pulses that bring every pair closer by an error."""
+    everywhere = jnp.ones(error.shape, bool)
+    pulses = pair_pulses(limits, weights_of(sensed) + error, sensed, healthy, everywhere)
+    assert pulses.effort(read=True) == effort_of(pulses.counts, pulses.counts != 0)
+    assert pulses.effort(read=False) == pulses.effort(read=True)._replace(reads=jnp.int32(0))
+    return pulses.counts
+
+
 @pytest.mark.parametrize("level", [0.0, 1.0], ids=["both at the bottom", "both at the top"])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_pairs_at_an_edge_of_their_range_still_move(level, sign):
@@ -93,7 +103,7 @@ def test_pairs_at_an_edge_of_their_range_still_move(level, sign):
     limits = fabricate(TAOX, KEY).limits
     sensed = jnp.full((*limits.devices[:3], 2), level * RANGE)
     error = jnp.full(limits.devices[:3], sign * 0.1 * RANGE)
-    counts = pair_pulses(limits, error, sensed, jnp.ones(limits.devices, bool))
+    counts = towards(limits, error, sensed, jnp.ones(limits.devices, bool))
     assert (jnp.abs(counts).sum(-1) == 1).all()
     moves = counts[..., 0] - counts[..., 1]
     assert (moves == sign).all()
@@ -105,7 +115,7 @@ def test_a_stuck_device_is_never_pulsed_and_its_partner_makes_good():
     healthy = jnp.ones(limits.devices, bool).at[..., 0].set(False)
     for sign in (1, -1):
         error = jnp.full(limits.devices[:3], sign * 0.1 * RANGE)
-        counts = pair_pulses(limits, error, sensed, healthy)
+        counts = towards(limits, error, sensed, healthy)
         assert (counts[..., 0] == 0).all()
         assert (counts[..., 1] == -sign).all()
 
@@ -114,7 +124,7 @@ def test_trains_are_as_long_as_the_data_sheet_allows():
     limits = fabricate(QUIET, KEY).limits
     sensed = jnp.full(limits.devices, 0.5 * RANGE)
     error = jnp.full(limits.devices[:3], 0.1 * RANGE)
-    counts = pair_pulses(limits, error, sensed, jnp.ones(limits.devices, bool))
+    counts = towards(limits, error, sensed, jnp.ones(limits.devices, bool))
     assert (jnp.abs(counts).max(-1) == 1500).all()  # 15 µS in steps of 10 nS
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chips_for_tests import alter
 from madem import _marked
-from madem._marked import sum_marked, where_marked
+from madem._marked import sum_marked, where_and_sum_marked, where_marked
 from madem._noise import normal, numbers
 from madem.chips import fabricate, load_chip
 from madem.learning.writing import pair_pulses
@@ -60,6 +60,23 @@ def test_sums_are_of_the_marked_elements():
     assert int(found["one"]) == chosen.sum()
 
 
+@pytest.mark.parametrize("few", [0, SIZE])
+def test_results_and_sums_come_of_the_same_elements(few, monkeypatch):
+    monkeypatch.setattr(_marked, "_FEW", few)
+    marked = marks(0.1)
+
+    def compute(number, one, pairs):
+        return number, (pairs, number)
+
+    found, (pairs, total) = jax.jit(
+        lambda m: where_and_sum_marked(compute, m, OPERANDS, jnp.full(SIZE, -1))
+    )(marked)
+    np.testing.assert_array_equal(found, jnp.where(marked, jnp.arange(SIZE), -1))
+    chosen = np.asarray(marked)
+    np.testing.assert_allclose(pairs, np.asarray(OPERANDS[1])[chosen].sum(0), rtol=1e-4)
+    assert int(total) == np.flatnonzero(chosen).sum()
+
+
 def test_chips_can_be_mapped_over():
     marked = jnp.stack([marks(0.5), marks(0), marks(0.01)])
 
@@ -75,7 +92,7 @@ def all_at_once(monkeypatch):
     """Work out every device, marked or not."""
 
     def switch():
-        monkeypatch.setattr(_marked, "_CHUNK", 1 << 30)
+        monkeypatch.setattr(_marked, "_FEW", 1 << 30)
 
     return switch
 
@@ -104,9 +121,15 @@ def test_choosing_pulses_for_a_few_pairs_is_choosing_for_all(all_at_once):
     healthy = ~chip.traits.stuck
 
     def choose(error, sensed):
-        return pair_pulses(chip.limits, error, sensed, healthy)
+        target = chip.weights() + error
+        return pair_pulses(chip.limits, target, sensed, healthy, error != 0)
 
     few = jax.jit(choose)(error, chip.conductance)
     all_at_once()
-    np.testing.assert_array_equal(few, jax.jit(choose)(error, chip.conductance))
-    assert np.any(np.asarray(few) != 0, -1).sum() > 0.9 * np.sum(np.asarray(error) != 0)
+    for found, every in zip(few, jax.jit(choose)(error, chip.conductance), strict=True):
+        np.testing.assert_array_equal(found, every)
+    counts = np.asarray(few.counts)
+    assert np.any(counts != 0, -1).sum() > 0.9 * np.sum(np.asarray(error) != 0)
+    assert int(few.sets) == counts.clip(0).sum() > 0
+    assert int(few.resets) == (-counts).clip(0).sum() > 0
+    assert int(few.devices) == np.count_nonzero(counts)

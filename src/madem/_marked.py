@@ -14,8 +14,10 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from madem._noise import numbers
 
-_CHUNK = 4096
+_CHUNK = 1024
 """Marked elements that are worked on at once."""
+_FEW = 4096
+"""Elements up to which all are worked on, marked or not."""
 _WORD = 32
 """Marks in a word."""
 
@@ -32,86 +34,109 @@ def where_marked(
     works on each by itself. Operands, results and `otherwise` are trees of arrays whose first axes
     are those of `marked`; more may follow.
     """
-    size = marked.size
-    operands, results = _flat((operands, otherwise), marked)
-    marks = marked.reshape(size)
-    if size <= 4 * _CHUNK:
-        results = jax.tree.map(
-            lambda new, old: jnp.where(_beside(marks, old), new, old),
-            compute(numbers((size,)), *operands),
-            results,
-        )
-    else:
-        results = _in_chunks(compute, marks, operands, results)
-    return jax.tree.map(lambda new, old: new.reshape(old.shape), results, otherwise)
-
-
-def _beside(marks: Bool[Array, " size"], leaf: Array) -> Array:
-    """Marks that broadcast along the further axes of a leaf."""
-    return marks.reshape(-1, *(1,) * (leaf.ndim - 1))
-
-
-def _in_chunks(
-    compute: Callable[..., PyTree], marks: Bool[Array, " size"], operands: Any, results: Any
-) -> Any:
-    """Gather some of the marked elements, compute, scatter, until all are done."""
-
-    def one(element: Array, results: Any) -> Any:
-        return jax.tree.map(
-            lambda old, new: old.at[element].set(new, mode="drop", unique_indices=True),
-            results,
-            compute(element, *_some(operands, element)),
-        )
-
-    return _by_chunk(one, marks, results)
+    return where_and_sum_marked(lambda *given: (compute(*given), ()), marked, operands, otherwise)[
+        0
+    ]
 
 
 def sum_marked(
     compute: Callable[..., PyTree], marked: Bool[Array, "*shape"], operands: tuple[PyTree, ...]
 ) -> PyTree:
     """Sums of what `compute` makes of the marked elements; see `where_marked`."""
-    flat = _flat(operands, marked)
+    return where_and_sum_marked(lambda *given: ((), compute(*given)), marked, operands, ())[1]
 
-    def one(element: Array, sums: PyTree) -> PyTree:
-        def add(total: Array, each: Array) -> Array:
-            return total + jnp.sum(jnp.where(element < marked.size, each, 0))
 
-        return jax.tree.map(add, sums, compute(element, *_some(flat, element)))
+def where_and_sum_marked(
+    compute: Callable[..., tuple[PyTree, PyTree]],
+    marked: Bool[Array, "*shape"],
+    operands: tuple[PyTree, ...],
+    otherwise: PyTree,
+) -> tuple[PyTree, PyTree]:
+    """`where_marked`, and the sums of a second tree that `compute` makes of the same elements.
 
-    made = jax.eval_shape(compute, numbers((marked.size,)), *flat)
-    nothing = jax.tree.map(lambda each: jnp.zeros((), each.dtype), made)
-    return _by_chunk(one, marked.ravel(), nothing)
+    Each of its arrays is summed over the elements.
+    """
+    size = marked.size
+    flat, results = _flat((operands, otherwise), marked)
+    marks = marked.reshape(size)
+    if size <= _FEW:
+        made, amounts = compute(numbers((size,)), *flat)
+        results, sums = _where(marks, made, results), _sums(marks, amounts)
+    else:
+        results, sums = _in_chunks(compute, marks, flat, results)
+    return jax.tree.map(lambda new, old: new.reshape(old.shape), results, otherwise), sums
+
+
+def _in_chunks(
+    compute: Callable[..., tuple[PyTree, PyTree]],
+    marks: Bool[Array, " size"],
+    operands: Any,
+    otherwise: Any,
+) -> tuple[Any, Any]:
+    """Gather some of the marked elements, compute, scatter and add, until all are done."""
+    size = len(marks)
+    words = _packed(marks)
+    ends = jnp.cumsum(jax.lax.population_count(words).astype(jnp.int32))
+
+    def chosen(done: Array) -> Array:
+        """The next elements; beyond the last one numbers beyond the array, each another."""
+        rank = done + numbers((_CHUNK,))
+        return jnp.where(rank < ends[-1], _element(words, ends, rank), size + rank)
+
+    def chunk(carry):
+        # Chosen a turn before: XLA would else choose them anew for every operand.
+        done, element, results, sums = carry
+        some = jax.tree.map(lambda leaf: leaf.at[element].get(mode="clip"), operands)
+        made, amounts = compute(element, *some)
+        results = jax.tree.map(
+            lambda old, new: old.at[element].set(new, mode="drop", unique_indices=True),
+            results,
+            made,
+        )
+        sums = jax.tree.map(jnp.add, sums, _sums(element < size, amounts))
+        done += _CHUNK
+        return done, chosen(done), results, sums
+
+    start, most = jnp.int32(0), _most(ends[-1])
+    amounts = jax.eval_shape(compute, numbers((size,)), *operands)[1]
+    nothing = jax.tree.map(lambda each: jnp.zeros(each.shape[1:], each.dtype), amounts)
+    first = (start, chosen(start), otherwise, nothing)
+    return jax.lax.while_loop(lambda carry: carry[0] < most, chunk, first)[2:]
+
+
+@jax.custom_batching.custom_vmap
+def _most(marks: Int[Array, ""]) -> Int[Array, ""]:
+    """Marks of the chip that has most, where many are mapped over.
+
+    All then make as many turns, the last of them idle: JAX would else copy all results of all
+    chips in every turn, to keep those of the chips that are done.
+    """
+    return marks
+
+
+@_most.def_vmap
+def _most_of_all(
+    _size: int, _batched: list[bool], marks: Int[Array, " chips"]
+) -> tuple[Array, bool]:
+    return _most(jnp.max(marks)), False
+
+
+def _where(marks: Bool[Array, " some"], these: Any, others: Any) -> Any:
+    return jax.tree.map(lambda new, old: jnp.where(_beside(marks, old), new, old), these, others)
+
+
+def _sums(marks: Bool[Array, " some"], amounts: Any) -> Any:
+    return jax.tree.map(lambda each: jnp.sum(jnp.where(_beside(marks, each), each, 0), 0), amounts)
+
+
+def _beside(marks: Bool[Array, " some"], leaf: Array) -> Array:
+    """Marks that broadcast along the further axes of a leaf."""
+    return marks.reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
 def _flat(tree: Any, marked: Bool[Array, "*shape"]) -> Any:
     """Arrays with one axis in place of those of `marked`."""
     return jax.tree.map(lambda leaf: leaf.reshape(marked.size, *leaf.shape[marked.ndim :]), tree)
-
-
-def _some(operands: Any, element: Int[Array, " chunk"]) -> Any:
-    return jax.tree.map(lambda leaf: leaf.at[element].get(mode="clip"), operands)
-
-
-def _by_chunk(
-    one: Callable[[Int[Array, " chunk"], Any], Any], marks: Bool[Array, " size"], start: Any
-) -> Any:
-    """Take the numbers of some of the marked elements in turn, with what came of those before.
-
-    The last are filled up with numbers beyond the array.
-    """
-    words = _packed(marks)
-    ends = jnp.cumsum(jax.lax.population_count(words).astype(jnp.int32))
-
-    def chunk(carry):
-        done, results = carry
-        rank = done + numbers((_CHUNK,))
-        element = _element(words, ends, rank)
-        # Beyond the last marked element there is nothing to scatter to, nor twice the same.
-        element = jnp.where(rank < ends[-1], element, len(marks) + rank)
-        return done + _CHUNK, one(element, results)
-
-    first = (jnp.int32(0), start)
-    return jax.lax.while_loop(lambda carry: carry[0] < ends[-1], chunk, first)[1]
 
 
 def _packed(marks: Bool[Array, " size"]) -> Array:

@@ -60,7 +60,11 @@ class SimulatedChip(AbstractChip):
 
     def weights(self) -> Float[Array, "arrays rows columns"]:
         """True signed conductance of each pair, siemens; for tests and figures only."""
-        return self.conductance[..., 0] - self.conductance[..., 1]
+        return self._weights(slice(None))
+
+    def _weights(self, arrays: slice) -> Float[Array, "some rows columns"]:
+        pairs = self.conductance[arrays]
+        return pairs[..., 0] - pairs[..., 1]
 
     def forward(
         self,
@@ -80,8 +84,8 @@ class SimulatedChip(AbstractChip):
             parts = each.reshape(driven, across, *each.shape[1:])
             return jnp.moveaxis(parts, 1, -2).reshape(driven, *each.shape[1:-1], -1)
 
-        seen = self.weights() if self.wiring is None else self.wiring.forward
-        held = row(seen[arrays, : voltages.shape[-1], :columns])
+        seen = self._weights(arrays) if self.wiring is None else self.wiring.forward[arrays]
+        held = row(seen[:, : voltages.shape[-1], :columns])
         lines = jax.tree.map(lambda each: row(each[arrays, :columns]), self.bit_lines)
         applied = self._drive(voltages)
         return self._sense(bit_line_currents(applied, held), applied, lines, key)
@@ -104,8 +108,8 @@ class SimulatedChip(AbstractChip):
             parts = each.reshape(down, driven, *each.shape[1:]).swapaxes(0, 1)
             return parts.reshape(driven, -1, *each.shape[2:])
 
-        seen = self.weights() if self.wiring is None else self.wiring.transposed
-        held = column(seen[arrays, :rows, : voltages.shape[-1]])
+        seen = self._weights(arrays) if self.wiring is None else self.wiring.transposed[arrays]
+        held = column(seen[:, :rows, : voltages.shape[-1]])
         lines = jax.tree.map(lambda each: column(each[arrays, :rows]), self.word_lines)
         applied = self._drive(voltages)
         return self._sense(word_line_currents(applied, held), applied, lines, key)
@@ -189,8 +193,12 @@ class SimulatedChip(AbstractChip):
 
     def _read(self, conductance: Array, cells: Array, key: Key[Array, ""]) -> Array:
         sd = self.description.read.noise * self.limits.g_range
-        noisy = conductance + sd * normal(key, numbers(conductance.shape))
-        return jnp.where(cells, noisy, jnp.nan)
+
+        def noisy(number: Array, conductance: Array) -> Array:
+            return conductance + sd * normal(key, number)
+
+        unread = jnp.full(conductance.shape, jnp.nan)
+        return where_marked(noisy, cells, (conductance,), unread)
 
 
 def fabricate(description: ChipDescription, key: Key[Array, ""]) -> SimulatedChip:

@@ -9,7 +9,7 @@ from madem.chips import AbstractChip, Limits
 from madem.learning.pair_memory import FirstWeights, Known, PairMemory, Programmed
 from madem.learning.programming import AbstractProgrammer
 from madem.learning.writers import reckon
-from madem.learning.writing import effort_of, pair_pulses, weights_of, whole_pulses
+from madem.learning.writing import counted, pair_pulses, weights_of, whole_pulses
 
 
 class DirectPulses(AbstractProgrammer):
@@ -57,7 +57,9 @@ class DirectPulses(AbstractProgrammer):
         limits = chip.limits
         target = memory.wanting(limits, change)
         wanted = target - weights_of(memory.sensed)
-        way = jnp.sign(pair_pulses(limits, wanted, memory.sensed, memory.healthy))
+        way = jnp.sign(
+            pair_pulses(limits, target, memory.sensed, memory.healthy, wanted != 0).counts
+        )
         step = jnp.abs(weights_of(reckon(limits, memory.sensed, way) - memory.sensed))
         expected = jnp.abs(wanted) / jnp.maximum(step, 1e-6 * limits.g_range)
         pulses = whole_pulses(limits, expected, draw_key if self.by_chance else None)
@@ -65,5 +67,5 @@ class DirectPulses(AbstractProgrammer):
         sensed = reckon(limits, memory.sensed, counts)
         # Nothing is left pending: what chance did not pulse is forgotten.
         memory = memory.after(sensed, weights_of(sensed))
-        effort = effort_of(counts, None)
+        effort = counted(counts).effort(read=False)
         return Programmed(chip.program(counts, pulse_key), memory, effort)

@@ -14,11 +14,10 @@ from madem._marked import where_marked
 from madem.chips import AbstractChip, Limits
 from madem.learning.pair_memory import PairMemory
 from madem.learning.writing import (
+    Pulses,
     Written,
-    effort_of,
     pair_pulses,
     read_devices,
-    weights_of,
     write_pairs,
 )
 
@@ -55,11 +54,12 @@ class OnePulse(AbstractWriter):
     ) -> Written:
         """Pulse and read; see `AbstractWriter`."""
         pulse_key, read_key = jax.random.split(key)
-        counts = _counts(chip.limits, memory, target, pairs)
-        chip = chip.program(counts, pulse_key)
-        pulsed = counts != 0
-        sensed = jnp.where(pulsed, chip.read(pulsed, read_key), memory.sensed)
-        return Written(chip, sensed, effort_of(counts, pulsed))
+        pulses = _pulses(chip.limits, memory, target, pairs)
+        chip = chip.program(pulses.counts, pulse_key)
+        pulsed = pulses.counts != 0
+        reading = chip.read(pulsed, read_key)
+        sensed = where_marked(lambda _, read: read, pulsed, (reading,), memory.sensed)
+        return Written(chip, sensed, pulses.effort(read=True))
 
 
 class OpenLoop(AbstractWriter):
@@ -78,9 +78,9 @@ class OpenLoop(AbstractWriter):
         key: Key[Array, ""],
     ) -> Written:
         """Pulse and reckon; see `AbstractWriter`."""
-        counts = _counts(chip.limits, memory, target, pairs)
-        sensed = reckon(chip.limits, memory.sensed, counts)
-        return Written(chip.program(counts, key), sensed, effort_of(counts, None))
+        pulses = _pulses(chip.limits, memory, target, pairs)
+        sensed = reckon(chip.limits, memory.sensed, pulses.counts)
+        return Written(chip.program(pulses.counts, key), sensed, pulses.effort(read=False))
 
 
 class WriteVerify(AbstractWriter):
@@ -136,11 +136,10 @@ def reckon(
     return where_marked(moved, counts != 0, (sensed, counts), sensed)
 
 
-def _counts(
+def _pulses(
     limits: Limits,
     memory: PairMemory,
     target: Float[Array, "arrays rows columns"],
     pairs: Bool[Array, "arrays rows columns"],
-) -> Int[Array, "arrays rows columns 2"]:
-    error = jnp.where(pairs, target - weights_of(memory.sensed), 0.0)
-    return pair_pulses(limits, error, memory.sensed, memory.healthy)
+) -> Pulses:
+    return pair_pulses(limits, target, memory.sensed, memory.healthy, pairs)

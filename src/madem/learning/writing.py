@@ -5,13 +5,14 @@ from the chip's data sheet (`Limits.response`); that the guess may be far off is
 looks again.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
-from madem._marked import sum_marked, where_marked
+from madem._marked import sum_marked, where_and_sum_marked
 from madem.chips import AbstractChip, Limits
 
 _DEAD = 0.07
@@ -44,17 +45,40 @@ def no_effort() -> Effort:
     return Effort(jnp.int32(0), jnp.int32(0), jnp.int32(0))
 
 
+class Pulses(NamedTuple):
+    """Pulses to devices, and how many they are in all."""
+
+    counts: Int[Array, "arrays rows columns 2"]
+    """Pulses to each device: SET where positive, RESET where negative."""
+    sets: Int[Array, ""]
+    """SET pulses."""
+    resets: Int[Array, ""]
+    """RESET pulses."""
+    devices: Int[Array, ""]
+    """Devices that get any."""
+
+    def effort(self, *, read: bool) -> Effort:
+        """Effort of them, and of reading each pulsed device once if it is to be `read`."""
+        return Effort(self.sets, self.resets, self.devices if read else jnp.int32(0))
+
+
+def counted(counts: Int[Array, "arrays rows columns 2"]) -> Pulses:
+    """Pulses to devices, counted."""
+    sums = sum_marked(lambda _, counts: _by_kind(counts), counts != 0, (counts,))
+    return Pulses(counts, *sums)
+
+
 def effort_of(
-    counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"] | None
+    counts: Int[Array, "arrays rows columns 2"], read: Bool[Array, "arrays rows columns 2"]
 ) -> Effort:
-    """Effort of some pulses, and of reading some devices once, or none."""
+    """Effort of some pulses, and of reading some devices once."""
+    pulses = counted(counts)
+    return Effort(pulses.sets, pulses.resets, sum_marked(jnp.ones_like, read, ()))
 
-    def pulses(_: Array, counts: Array) -> tuple[Array, Array]:
-        return jnp.maximum(counts, 0), jnp.maximum(-counts, 0)
 
-    sets, resets = sum_marked(pulses, counts != 0, (counts,))
-    reads = jnp.int32(0) if read is None else sum_marked(jnp.ones_like, read, ())
-    return Effort(sets, resets, reads)
+def _by_kind(counts: Int[Array, "*devices"]) -> tuple[Array, Array, Array]:
+    """SET pulses of each device, RESET pulses, and whether it gets any."""
+    return jnp.maximum(counts, 0), jnp.maximum(-counts, 0), (counts != 0).astype(jnp.int32)
 
 
 def whole_pulses(
@@ -109,11 +133,10 @@ def write_devices(
 ) -> Written:
     """Bring single devices to a conductance, to within `tolerance` (both siemens)."""
 
-    def choose(sensed: Array, active: Array) -> Array:
+    def choose(sensed: Array, active: Array) -> Pulses:
         error = target - sensed
-        up, down = _reach(chip.limits, sensed, jnp.abs(error))
-        counts = jnp.where(error > 0, up.pulses, -down.pulses)
-        return jnp.where(active, counts, 0)
+        up, down = _reach(chip.limits, sensed, sensed, jnp.abs(error))
+        return counted(jnp.where(active, jnp.where(error > 0, up.pulses, -down.pulses), 0))
 
     def off(sensed: Array) -> Array:
         return cells & (jnp.abs(target - sensed) > tolerance)
@@ -123,31 +146,68 @@ def write_devices(
 
 def pair_pulses(
     limits: Limits,
-    error: Float[Array, "arrays rows columns"],
+    target: Float[Array, "arrays rows columns"],
     sensed: Float[Array, "arrays rows columns 2"],
     healthy: Bool[Array, "arrays rows columns 2"],
-) -> Int[Array, "arrays rows columns 2"]:
-    """Pulses that bring each pair's signed conductance closer by `error` (siemens).
+    pairs: Bool[Array, "arrays rows columns"],
+) -> Pulses:
+    """Pulses that bring the signed conductance of `pairs` closer to `target` (siemens).
 
     A weight grows if its first device rises or its second falls. Of these two moves this takes
     the one that typically lands closer, with healthy devices alone: what a stuck device does to
     its pair, its partner makes good as far as it reaches. No error, no pulse.
     """
 
-    def choose(_: Array, error: Array, sensed: Array, healthy: Array) -> Array:
-        grow = (error > 0)[..., None]
-        size = jnp.abs(error)
-        up, down = _reach(limits, sensed, jnp.stack([size, size], -1))
+    def choose(_: Array, target: Array, sensed: Array, healthy: Array) -> tuple[Array, tuple]:
+        error = target - weights_of(sensed)
+        grows = error > 0
         # For a weight to grow the first device rises and the second falls, and the reverse.
-        rises = grow == jnp.array([True, False])
-        count = jnp.where(rises, up.pulses, -down.pulses)
-        miss = jnp.where(healthy, jnp.where(rises, up.miss, down.miss), jnp.inf)
-        first = miss[..., 0] <= miss[..., 1]
-        chosen = jnp.stack([first, ~first], -1) & jnp.isfinite(miss)
-        return jnp.where(chosen, count, 0)
+        up, down = _reach(limits, *_riser_first(grows, sensed), jnp.abs(error))
+        can_rise, can_fall = _riser_first(grows, healthy)
+        rise, fall = jnp.where(can_rise, up.miss, jnp.inf), jnp.where(can_fall, down.miss, jnp.inf)
+        rises = jnp.where(grows, rise <= fall, rise < fall)
+        possible = (error != 0) & jnp.isfinite(jnp.minimum(rise, fall))
+        count = jnp.where(possible, jnp.where(rises, up.pulses, -down.pulses), 0)
+        first = rises == grows
+        counts = jnp.stack([jnp.where(first, count, 0), jnp.where(first, 0, count)], -1)
+        return counts, _by_kind(count)
 
+    # Thousands of pairs with a stuck device stay off for good: not to look at each in every step
+    # is most of the time.
+    top, bottom = _live(limits)
+    riser, faller = _riser_first(target > weights_of(sensed), sensed)
+    can_rise, can_fall = _riser_first(target > weights_of(sensed), healthy)
+    pairs = pairs & ((can_rise & (riser < top)) | (can_fall & (faller > bottom)))
     none = jnp.zeros(sensed.shape, jnp.int32)
-    return where_marked(choose, error != 0, (error, sensed, healthy), none)
+    counts, sums = where_and_sum_marked(choose, pairs, (target, sensed, healthy), none)
+    return Pulses(counts, *sums)
+
+
+def _live(limits: Limits) -> tuple[float, float]:
+    """Conductances beyond which SET pulses (upwards), and RESET pulses (downwards), are dead.
+
+    Siemens; a thousandth of an interval of the data sheet further out, lest rounding decide.
+    """
+    response = limits.response
+
+    def reach(steps: tuple[float, ...]) -> float:
+        """Intervals from the first of the steps up to where none is alive any more."""
+        least = _DEAD * max(steps)
+        last = max(k for k, one in enumerate(steps) if one >= least)
+        if last + 1 == len(steps):
+            return math.inf
+        return last + (steps[last] - least) / (steps[last] - steps[last + 1]) + 1e-3
+
+    cell = (response.g_max - response.g_min) / (len(response.up) - 1)
+    top = response.g_min + cell * reach(response.up)
+    bottom = response.g_max - cell * reach(response.down[::-1])
+    return top, bottom
+
+
+def _riser_first(grows: Bool[Array, "*pairs"], of_devices: Shaped[Array, "*pairs 2"]):
+    """What is known of the device that rises as the weight moves, and of the one that falls."""
+    first, second = of_devices[..., 0], of_devices[..., 1]
+    return jnp.where(grows, first, second), jnp.where(grows, second, first)
 
 
 def write_pairs(
@@ -163,9 +223,8 @@ def write_pairs(
 ) -> Written:
     """Bring the signed conductance of pairs to `target`, to within `tolerance` (siemens)."""
 
-    def choose(sensed: Array, active: Array) -> Array:
-        error = jnp.where(active, target - weights_of(sensed), 0.0)
-        return pair_pulses(chip.limits, error, sensed, healthy)
+    def choose(sensed: Array, active: Array) -> Pulses:
+        return pair_pulses(chip.limits, target, sensed, healthy, active)
 
     def off(sensed: Array) -> Array:
         return pairs & (jnp.abs(target - weights_of(sensed)) > tolerance)
@@ -183,9 +242,15 @@ class _Move(NamedTuple):
 
 
 def _reach(
-    limits: Limits, sensed: Float[Array, "*devices"], error: Float[Array, "*devices"]
+    limits: Limits,
+    rising: Float[Array, "*devices"],
+    falling: Float[Array, "*devices"],
+    error: Float[Array, "*devices"],
 ) -> tuple[_Move, _Move]:
-    """The best train of SET and the best of RESET pulses for moves by `error` siemens."""
+    """The best trains for moves by `error` (siemens).
+
+    Of SET pulses for the `rising` devices, and of RESET pulses for the `falling` ones.
+    """
 
     def move(step: Array, largest: float, room: Array) -> _Move:
         count = jnp.clip(jnp.round(error / step), 1.0, float(limits.longest_train))
@@ -194,10 +259,10 @@ def _reach(
         return _Move(count.astype(jnp.int32), jnp.where(dead, jnp.inf, miss))
 
     response = limits.response
-    up, down = response.steps(sensed)
+    (up, _), (_, down) = response.steps(rising), response.steps(falling)
     return (
-        move(up, max(response.up), jnp.maximum(limits.g_max - sensed, 0)),
-        move(down, max(response.down), jnp.maximum(sensed - limits.g_min, 0)),
+        move(up, max(response.up), jnp.maximum(limits.g_max - rising, 0)),
+        move(down, max(response.down), jnp.maximum(falling - limits.g_min, 0)),
     )
 
 
@@ -211,11 +276,11 @@ def _rounds(chip, sensed, choose, off, rounds: int, key: Key[Array, ""]) -> Writ
     def one(carry):
         number, chip, sensed, effort = carry
         pulse_key, read_key = jax.random.split(jax.random.fold_in(key, number))
-        counts = choose(sensed, off(sensed))
-        pulsed = counts != 0
-        chip = chip.program(counts, pulse_key)
+        pulses = choose(sensed, off(sensed))
+        pulsed = pulses.counts != 0
+        chip = chip.program(pulses.counts, pulse_key)
         sensed = jnp.where(pulsed, chip.verify(pulsed, read_key), sensed)
-        return number + 1, chip, sensed, effort + effort_of(counts, pulsed)
+        return number + 1, chip, sensed, effort + pulses.effort(read=True)
 
     start = (jnp.int32(0), chip, sensed, no_effort())
     _, chip, sensed, effort = jax.lax.while_loop(busy, one, start)
