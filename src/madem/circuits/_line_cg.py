@@ -28,9 +28,14 @@ class Report(NamedTuple):
 class _State(NamedTuple):
     bits: Array
     residual: Array
+    solved: Array
+    """By the bit lines, for `residual`."""
     direction: Array
+    """Of the step before, as are the next two."""
     pushed: Array
     """The bit lines' matrix times `direction`."""
+    kept: Array
+    """How much of `direction` the next keeps."""
     error: Array
     """Energy of the preconditioned residual."""
     iterations: Array
@@ -120,41 +125,49 @@ def _of_arrays(
     residual = through_words(now - before)
     solved = bits.solve(residual)
     error = dot(residual, solved)
+    # One more half-step for each set follows the last iteration. It shrinks the error as much as
+    # the one before the first did: to `error`, from nothing's `scale`.
+    shrinks = _ratio(error, scale) if start is None else 1.0
     target = tolerance[:, None] ** 2 * scale
 
     def going(state: _State) -> Array:
         """Which arrays have an input that is not there yet."""
-        return jnp.any(state.error > target, -1) & (state.iterations < limit)
+        return jnp.any(state.error * shrinks > target, -1) & (state.iterations < limit)
 
     def step(state: _State) -> _State:
-        image = state.pushed - through_words(state.direction)
-        length = _ratio(state.error, dot(image, state.direction))
+        direction = state.solved + state.kept * state.direction
+        pushed = state.residual + state.kept * state.pushed
+        image = pushed - through_words(direction)
+        length = _ratio(state.error, dot(image, direction))
         # An array that is there stays as it is, while others go on.
         length = jnp.where(going(state)[:, None], length, 0.0)[..., None]
         residual = state.residual - length * image
         solved = bits.solve(residual)
         error = dot(residual, solved)
-        keep = _ratio(error, state.error)[..., None]
         return _State(
-            bits=state.bits + length * state.direction,
+            bits=state.bits + length * direction,
             residual=residual,
-            direction=solved + keep * state.direction,
-            pushed=residual + keep * state.pushed,
+            solved=solved,
+            direction=direction,
+            pushed=pushed,
+            kept=_ratio(error, state.error)[..., None],
             error=error,
             iterations=state.iterations + going(state).astype(jnp.int32),
         )
 
     none = jnp.zeros(error.shape[:1], jnp.int32)
-    state = _State(now, residual, solved, residual, error, none)
+    nothing = jnp.zeros_like(error)[..., None]
+    state = _State(now, residual, solved, solved, residual, nothing, error, none)
     state = lax.while_loop(lambda state: jnp.any(going(state)), step, state)
-    # One more exact half-step for each set: it shrinks the error again, and leaves the bit lines
-    # balanced, so the imbalance at the word lines is what their neighbours' last step made.
+    # The half-steps: the word lines for these bit lines, and the bit lines for those, to which
+    # `solved` is the difference. That leaves the bit lines balanced, so the imbalance at the word
+    # lines is what their neighbours' step made.
     of_words = solve_words(at_words + devices * state.bits)
-    of_bits = bits.solve(at_bits + devices * of_words)
-    imbalance = jnp.max(jnp.abs(devices * (of_bits - state.bits)), (0, 3))
+    of_bits = state.bits + state.solved
+    imbalance = jnp.max(jnp.abs(devices * state.solved), (0, 3))
     greatest = jnp.max(jnp.abs(devices * (of_words - of_bits)), (0, 3))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
-    converged = (state.error <= target) & jnp.isfinite(relative)
+    converged = (state.error * shrinks <= target) & jnp.isfinite(relative)
     nodes = Nodes(*(one.transpose(1, 0, 3, 2) for one in (of_words, of_bits)))
     return nodes, Report(relative, state.iterations, converged)
 

@@ -1,10 +1,13 @@
 """The lines of a resistive crossbar: Kirchhoff's matrix, and each line solved by itself."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
+
+from madem.circuits._kernels import in_one_kernel
 
 
 class Network(NamedTuple):
@@ -68,35 +71,31 @@ class Lines(NamedTuple):
         `values` times `gains`, if there are any, are the currents into the nodes, ampere.
         """
         shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
-        zero = jnp.zeros(shape[1:], values.dtype)
-        # Counted in 32 bits: a user's own program, which this may be traced into, has no others.
-        start, end = jnp.int32(0), jnp.int32(shape[0])
-        last = end - 1
+        return _swept(self, jnp.broadcast_to(values, shape), gains)
 
-        def at(array, node):
-            return lax.dynamic_index_in_dim(array, node, keepdims=False)
 
-        def put(array, node, value):
-            return lax.dynamic_update_index_in_dim(array, value, node, 0)
+@in_one_kernel
+def _swept(lines: Lines, values: Array, gains: Array | None) -> Array:
+    zero = jnp.zeros_like(values[0])
+    last = jnp.int32(values.shape[0] - 1)
 
-        # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
-        def forward(node, state):
-            before, values = state
-            current = at(values, node)
-            if gains is not None:
-                current = at(gains, node) * current
-            here = at(self.inverse_pivots, node) * (current + self.segment * before)
-            return here, put(values, node, here)
+    # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
+    def forward(node, state):
+        before, values = state
+        current = _at(values, node)
+        if gains is not None:
+            current = _at(gains, node) * current
+        here = _at(lines.inverse_pivots, node) * (current + lines.segment * before)
+        return here, _put(values, node, here)
 
-        def backward(steps, state):
-            after, values = state
-            node = last - steps
-            here = at(values, node) + self.segment * at(self.inverse_pivots, node) * after
-            return here, put(values, node, here)
+    def backward(steps, state):
+        after, values = state
+        node = last - steps
+        here = _at(values, node) + lines.segment * _at(lines.inverse_pivots, node) * after
+        return here, _put(values, node, here)
 
-        state = zero, jnp.broadcast_to(values, shape)
-        _, eliminated = lax.fori_loop(start, end, forward, state)
-        return lax.fori_loop(start, end, backward, (zero, eliminated))[1]
+    eliminated = _along(last + 1, forward, (zero, values))[1]
+    return _along(last + 1, backward, (zero, eliminated))[1]
 
 
 def word_lines(networks: Network) -> Lines:
@@ -112,17 +111,40 @@ def bit_lines(networks: Network) -> Lines:
 
 
 def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:
-    # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
-    # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
     segment = segment[:, None]
     first, last = (end.reshape(end.shape[0], -1) for end in (first, last))
-
-    def step(ground, shunt):
-        pivot = ground + segment
-        return shunt + segment * ground / pivot, 1 / pivot
-
     shape = jnp.broadcast_shapes(shunts.shape[1:], segment.shape)
-    ground = jnp.broadcast_to(shunts[0] + first, shape)
-    ground, inverses = lax.scan(step, ground, shunts[1:])
-    inverse_pivots = jnp.concatenate([inverses, (1 / (ground + last))[None]])
-    return Lines(segment[..., None], inverse_pivots[:, :, None])
+    shunts = jnp.broadcast_to(shunts, (shunts.shape[0], *shape))
+    first, last = (jnp.broadcast_to(end, shape) for end in (first, last))
+    return Lines(segment[..., None], _inverse_pivots(shunts, segment, first, last)[:, :, None])
+
+
+@in_one_kernel
+def _inverse_pivots(shunts: Array, segment: Array, first: Array, last: Array) -> Array:
+    # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
+    # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
+    def step(node, state):
+        passed, values = state
+        ground = _at(values, node) + passed
+        inverse = 1 / (ground + segment)
+        return segment * ground * inverse, _put(values, node, inverse)
+
+    end = jnp.int32(shunts.shape[0] - 1)
+    passed, values = _along(end, step, (first, shunts))
+    return _put(values, end, 1 / (_at(values, end) + passed + last))
+
+
+# Nodes are counted in 32 bits: a user's own program, which this may be traced into, has no others.
+# All are in range, and said to be: XLA would wrap each index around otherwise.
+def _along(end: Array, step: Callable[..., Any], state: Any) -> Any:
+    return lax.fori_loop(jnp.int32(0), end, step, state)
+
+
+def _at(values: Array, node: Array) -> Array:
+    return lax.dynamic_index_in_dim(values, node, keepdims=False, allow_negative_indices=False)
+
+
+def _put(values: Array, node: Array, value: Array) -> Array:
+    return lax.dynamic_update_index_in_dim(
+        values, value, node, 0, allow_negative_indices=False
+    )
