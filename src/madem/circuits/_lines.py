@@ -98,25 +98,18 @@ def _swept(lines: Lines, values: Array, gains: Array | None) -> Array:
     return _along(last + 1, backward, (zero, eliminated))[1]
 
 
-def word_lines(networks: Network) -> Lines:
-    """The word lines of several arrays, their nodes from left to right."""
-    shunts = networks.devices.transpose(2, 0, 1)
-    return _factor(shunts, networks.word, networks.left, networks.right)
-
-
-def bit_lines(networks: Network) -> Lines:
-    """The bit lines of several arrays, their nodes from top to bottom."""
-    shunts = networks.devices.transpose(1, 0, 2)
-    return _factor(shunts, networks.bit, networks.top, networks.bottom)
-
-
-def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:
-    segment = segment[:, None]
-    first, last = (end.reshape(end.shape[0], -1) for end in (first, last))
-    shape = jnp.broadcast_shapes(shunts.shape[1:], segment.shape)
+def parallel_lines(
+    shunts: Float[Array, "nodes #arrays 1 lanes"],
+    segment: Float[Array, " #arrays"],
+    first: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
+    last: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
+) -> Lines:
+    """Lines with conductances to ground at their nodes, and at their first and last, siemens."""
+    segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
+    shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
     shunts = jnp.broadcast_to(shunts, (shunts.shape[0], *shape))
     first, last = (jnp.broadcast_to(end, shape) for end in (first, last))
-    return Lines(segment[..., None], _inverse_pivots(shunts, segment, first, last)[:, :, None])
+    return Lines(segment, _inverse_pivots(shunts, segment, first, last))
 
 
 @in_one_kernel

@@ -24,8 +24,8 @@ class Solution(eqx.Module):
     device_currents: Float[Array | np.ndarray, "*batch rows columns"] | None
     """Through each device from its word line to its bit line, ampere; `None` likewise."""
     residual: Float[Array | np.ndarray, "*batch"]
-    """Lines and Newton: largest imbalance of currents at a node, over the largest current of a
-    device; for Newton, also between the wires' and the device's current.
+    """Lines and Newton: what no imbalance of currents at a node exceeds, over the largest current
+    of a device; for Newton, nor one between the wires' and the device's current.
     Transfer: largest difference to the lines' currents for one combination of all inputs, over
     the largest of them."""
     iterations: Int[Array | np.ndarray, ""]
