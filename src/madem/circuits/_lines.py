@@ -7,8 +7,6 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from madem.circuits._kernels import in_one_kernel
-
 
 class Network(NamedTuple):
     """A crossbar as conductances, siemens; 0 at an end where nothing is connected."""
@@ -74,7 +72,6 @@ class Lines(NamedTuple):
         return _swept(self, jnp.broadcast_to(values, shape), gains)
 
 
-@in_one_kernel
 def _swept(lines: Lines, values: Array, gains: Array | None) -> Array:
     zero = jnp.zeros_like(values[0])
     last = jnp.int32(values.shape[0] - 1)
@@ -112,7 +109,6 @@ def parallel_lines(
     return Lines(segment, _inverse_pivots(shunts, segment, first, last))
 
 
-@in_one_kernel
 def _inverse_pivots(shunts: Array, segment: Array, first: Array, last: Array) -> Array:
     # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
@@ -138,6 +134,4 @@ def _at(values: Array, node: Array) -> Array:
 
 
 def _put(values: Array, node: Array, value: Array) -> Array:
-    return lax.dynamic_update_index_in_dim(
-        values, value, node, 0, allow_negative_indices=False
-    )
+    return lax.dynamic_update_index_in_dim(values, value, node, 0, allow_negative_indices=False)
