@@ -1,7 +1,6 @@
 """The lines of a resistive crossbar: Kirchhoff's matrix, and each line solved by itself."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
@@ -69,30 +68,35 @@ class Lines(NamedTuple):
         `values` times `gains`, if there are any, are the currents into the nodes, ampere.
         """
         shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
-        return _swept(self, jnp.broadcast_to(values, shape), gains)
+        zero = jnp.zeros(shape[1:], values.dtype)
+        # Counted in 32 bits: a user's own program, which this may be traced into, has no others.
+        start, end = jnp.int32(0), jnp.int32(shape[0])
+        last = end - 1
 
+        def at(array, node):
+            return lax.dynamic_index_in_dim(array, node, keepdims=False)
 
-def _swept(lines: Lines, values: Array, gains: Array | None) -> Array:
-    zero = jnp.zeros_like(values[0])
-    last = jnp.int32(values.shape[0] - 1)
+        def put(array, node, value):
+            return lax.dynamic_update_index_in_dim(array, value, node, 0)
 
-    # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
-    def forward(node, state):
-        before, values = state
-        current = _at(values, node)
-        if gains is not None:
-            current = _at(gains, node) * current
-        here = _at(lines.inverse_pivots, node) * (current + lines.segment * before)
-        return here, _put(values, node, here)
+        # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
+        def forward(node, state):
+            before, values = state
+            current = at(values, node)
+            if gains is not None:
+                current = at(gains, node) * current
+            here = at(self.inverse_pivots, node) * (current + self.segment * before)
+            return here, put(values, node, here)
 
-    def backward(steps, state):
-        after, values = state
-        node = last - steps
-        here = _at(values, node) + lines.segment * _at(lines.inverse_pivots, node) * after
-        return here, _put(values, node, here)
+        def backward(steps, state):
+            after, values = state
+            node = last - steps
+            here = at(values, node) + self.segment * at(self.inverse_pivots, node) * after
+            return here, put(values, node, here)
 
-    eliminated = _along(last + 1, forward, (zero, values))[1]
-    return _along(last + 1, backward, (zero, eliminated))[1]
+        state = zero, jnp.broadcast_to(values, shape)
+        _, eliminated = lax.fori_loop(start, end, forward, state)
+        return lax.fori_loop(start, end, backward, (zero, eliminated))[1]
 
 
 def parallel_lines(
@@ -102,36 +106,15 @@ def parallel_lines(
     last: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
 ) -> Lines:
     """Lines with conductances to ground at their nodes, and at their first and last, siemens."""
-    segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
-    shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
-    shunts = jnp.broadcast_to(shunts, (shunts.shape[0], *shape))
-    first, last = (jnp.broadcast_to(end, shape) for end in (first, last))
-    return Lines(segment, _inverse_pivots(shunts, segment, first, last))
-
-
-def _inverse_pivots(shunts: Array, segment: Array, first: Array, last: Array) -> Array:
     # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
-    def step(node, state):
-        passed, values = state
-        ground = _at(values, node) + passed
-        inverse = 1 / (ground + segment)
-        return segment * ground * inverse, _put(values, node, inverse)
+    segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
 
-    end = jnp.int32(shunts.shape[0] - 1)
-    passed, values = _along(end, step, (first, shunts))
-    return _put(values, end, 1 / (_at(values, end) + passed + last))
+    def step(ground, shunt):
+        pivot = ground + segment
+        return shunt + segment * ground / pivot, 1 / pivot
 
-
-# Nodes are counted in 32 bits: a user's own program, which this may be traced into, has no others.
-# All are in range, and said to be: XLA would wrap each index around otherwise.
-def _along(end: Array, step: Callable[..., Any], state: Any) -> Any:
-    return lax.fori_loop(jnp.int32(0), end, step, state)
-
-
-def _at(values: Array, node: Array) -> Array:
-    return lax.dynamic_index_in_dim(values, node, keepdims=False, allow_negative_indices=False)
-
-
-def _put(values: Array, node: Array, value: Array) -> Array:
-    return lax.dynamic_update_index_in_dim(values, value, node, 0, allow_negative_indices=False)
+    shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
+    ground = jnp.broadcast_to(shunts[0] + first, shape)
+    ground, inverses = lax.scan(step, ground, shunts[1:])
+    return Lines(segment, jnp.concatenate([inverses, 1 / (ground + last)[None]]))

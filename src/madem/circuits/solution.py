@@ -66,10 +66,10 @@ class Solution(eqx.Module):
 
 @functools.cache
 def _structure(method: str, nodes: bool) -> Any:
-    some, fact = np.zeros((1, 1, 1)), np.zeros(1)
+    some, fact = np.zeros((1, 1)), np.zeros(())
     voltages = (some, some, some) if nodes else (None, None, None)
-    all_true = np.ones(1, bool)
-    example = Solution(fact, *voltages, fact, np.zeros((), np.int32), all_true, method)
+    counted, reached = np.zeros((), np.int32), np.ones((), bool)
+    example = Solution(np.zeros(1), *voltages, fact, counted, reached, method)
     return jax.tree.structure(example)
 
 
