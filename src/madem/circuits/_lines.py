@@ -110,11 +110,13 @@ def parallel_lines(
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
     segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
 
-    def step(ground, shunt):
-        pivot = ground + segment
-        return shunt + segment * ground / pivot, 1 / pivot
+    def step(state, shunt):
+        ground = shunt + state[0]
+        inverse = 1 / (ground + segment)
+        return (segment * ground * inverse, ground), inverse
 
+    # The last node is no step of its own: to cut it off would copy what is left.
     shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
-    ground = jnp.broadcast_to(shunts[0] + first, shape)
-    ground, inverses = lax.scan(step, ground, shunts[1:])
-    return Lines(segment, jnp.concatenate([inverses, 1 / (ground + last)[None]]))
+    start = jnp.broadcast_to(first, shape), jnp.zeros(shape, shunts.dtype)
+    (_, ground), inverses = lax.scan(step, start, shunts)
+    return Lines(segment, inverses.at[-1].set(1 / (ground + last)))
