@@ -131,6 +131,8 @@ def _of_arrays(
     solved = bits.solve(residual)
     error = dot(residual, solved)
     target = tolerance[:, None] ** 2 * scale
+    # Sources at the bit lines make `scale` large beside what devices carry: no more is counted on.
+    plain = jnp.any(at_bits != 0, (0, 3))
 
     def going(state: _State) -> Array:
         """Which arrays have an input that is not there yet."""
@@ -156,7 +158,7 @@ def _of_arrays(
             kept=_ratio(error, state.error)[..., None],
             error=error,
             shrinks=jnp.where(
-                state.iterations[:, None] == 0,
+                (state.iterations[:, None] == 0) & ~plain,
                 jnp.clip(_CAUTION * (1 - _ratio(push, state.error)), 0.0, 1.0) ** 2,
                 state.shrinks,
             ),
