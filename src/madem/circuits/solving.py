@@ -88,7 +88,7 @@ def solve(
     at_nodes = () if nodes is None else (one.reshape(*batch, *shape) for one in nodes)
     facts = residual.reshape(batch), iterations, converged.reshape(batch)
     solution = solution_of(plan.method, [currents.reshape(*batch, -1), *at_nodes, *facts])
-    return solution if traced(converged) or bool(converged.all()) else solution.require()
+    return solution if traced(converged) or np.asarray(converged).all() else solution.require()
 
 
 class Plan(NamedTuple):
