@@ -11,7 +11,8 @@ learning  the nine names learned over the wire and in this process, exact words 
 soak      very many readings, products and pulses: both ledgers and the devices compared, memory
 faults    the nine names learned while answers are lost or garbled, the server restarts and the
           trainer is killed: whether any pulse was applied twice, and exact words in tests
-fuzz      very many mangled messages: whether the server lives, and no conductance has moved
+fuzz      very many mangled messages and absurd requests: whether the server lives, and no
+          conductance has moved
 """
 
 import argparse

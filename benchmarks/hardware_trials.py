@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import math
 import random
 import resource
 import socket
@@ -16,11 +17,15 @@ from served import served
 
 from madem.chips import Limits, chip_text
 from madem.chips.hardware import source_text
-from madem.chips.hardware.protocol import Request, encode_request
+from madem.chips.hardware.protocol import OPERATIONS, Request, encode_request
+from madem.chips.hardware.settling import Loop
 from madem.chips.ledger import Ledger
 
 SMALL = chip_text("ideal").replace("count = 4", "count = 1").replace("64", "16")
 """A chip whose devices make exact steps, so that a ledger foretells its conductances."""
+NUMBERS = (0.0, 0.1, -0.1, 1.0, 7.0, 1e-6, 1e38, -1e300, math.inf, math.nan)
+LOOP = Loop((15, 8), 1, "free", 1e-5, limit=4, tolerance=0.0, average=1)
+"""A relaxation that `SMALL` can make."""
 SHARE = 0.05
 """Share of its devices that `soak` reads or pulses at once."""
 
@@ -127,7 +132,7 @@ def _resident(process: int | str) -> float:
 
 
 def fuzz(options: argparse.Namespace) -> None:
-    """Messages mangled at random, each over a connection of its own."""
+    """Mangled messages and absurd requests in turn, each over a connection of its own."""
     chance = random.Random(0)
     with served(SMALL) as (bench, process, url, state):
         port = int(url.rpartition(":")[2])
@@ -137,13 +142,14 @@ def fuzz(options: argparse.Namespace) -> None:
             encode_request(Request("forward", (0, 1, 1, 16), np.full(16, 0.1))),
             encode_request(Request("read", (), np.array([1, 2]))),
             encode_request(Request("last", ("run",))),
+            encode_request(Request("settle", LOOP.arguments, np.full(sum(LOOP.sent), 0.01))),
             encode_request(Request("identify")),
         ]
         every = np.ones(bench.limits.devices, bool)
         before = bench.read(every)
         started = time.perf_counter()
-        for _ in range(options.messages):
-            _send(port, _mangled(chance, valid))
+        for number in range(options.messages):
+            _send(port, _absurd(chance) if number % 2 else _mangled(chance, valid))
         took = time.perf_counter() - started
         lives = process.poll() is None
         moved = int(np.sum(bench.read(every) != before))
@@ -163,6 +169,27 @@ def _mangled(chance: random.Random, valid: list[bytes]) -> bytes:
             message[at : at + chance.randrange(4)] = chance.randbytes(chance.randrange(4))
         if valid[0] not in message:
             return bytes(message)
+
+
+def _absurd(chance: random.Random) -> bytes:
+    """A whole request, its checksum right, of what no chip can do or of what moves nothing."""
+    name = chance.choice(list(OPERATIONS))
+    operation = OPERATIONS[name]
+    given = [_of_kind(chance, kind) for kind in operation.arguments]
+    if name == "program":  # a compliance that could be kept to might be applied
+        given[-1] = chance.choice([math.nan, -1.0, 1e38])
+    data = np.array([chance.choice(NUMBERS) for _ in range(chance.randrange(40))])
+    if operation.sends == "<i4":
+        data = np.clip(np.nan_to_num(data), -(2**31), 2**31 - 1)
+    with np.errstate(over="ignore"):
+        return encode_request(Request(name, tuple(given), data))
+
+
+def _of_kind(chance: random.Random, kind: type) -> int | float | str:
+    """An argument, as likely as not one that is of use."""
+    if kind is str:
+        return chance.choice(["free", "pull", "8:8", "16:1", "0:-1", "run", "", ";--", "é" * 99])
+    return kind(chance.choice([0, 1, 2, 16, -1, 2**40])) if kind is int else chance.choice(NUMBERS)
 
 
 def _send(port: int, message: bytes) -> None:

@@ -3,6 +3,9 @@
 It looks inside the chip, as only a test may: learning knows nothing of E's derivatives.
 """
 
+import functools
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +40,7 @@ def problem(network, spread=0.05, samples=8):
     return chip, Batch(inputs, targets, batch.labels)
 
 
+@functools.cache  # a program is compiled for each pull
 def of_cost(loss):
     """Pull of ∂C/∂s, for `implicit_gradient`."""
 
@@ -57,6 +61,7 @@ def of_held_outputs(network, hessian, flat, unravel, target):
     return jnp.concatenate([along, away])
 
 
+@eqx.filter_jit
 def implicit_gradient(network, chip, batch, pull, settle=SETTLE):
     """−pullᵀ E_sW at the settled state, W in weights, mean over the batch.
 
@@ -72,7 +77,8 @@ def implicit_gradient(network, chip, batch, pull, settle=SETTLE):
 
     drive = network.drive(chip, batch.inputs, KEY)
     rest = network.rest(len(batch.inputs))
-    settled = settle(network, chip, rest, drive, None, KEY).require()
+    relaxed = settle(network, chip, rest, drive, None, KEY)
+    settled = eqx.error_if(relaxed.state, ~jnp.all(relaxed.converged), "it has not settled")
     _, unravel = ravel_pytree(tuple(layer[:1] for layer in settled))
     flat = jnp.concatenate(settled, axis=1)
 

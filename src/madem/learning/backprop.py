@@ -35,6 +35,7 @@ class ModelBackprop(AbstractRule):
     loss: AbstractLoss = CrossEntropy()
     """The cost of the outputs."""
 
+    @eqx.filter_jit
     def __call__(
         self,
         network: AbstractNetwork,

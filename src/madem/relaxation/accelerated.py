@@ -43,6 +43,7 @@ class Accelerated:
                 f"Accelerated: depth is {self.depth}; give a number from 1 to {_DEEPEST}"
             )
 
+    @eqx.filter_jit
     def __call__(
         self,
         network: AbstractNetwork,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
@@ -67,6 +68,7 @@ class ContinuousTime:
                 f"ContinuousTime: tolerance is {self.tolerance}; give a positive distance"
             )
 
+    @eqx.filter_jit
     def __call__(
         self,
         network: AbstractNetwork,

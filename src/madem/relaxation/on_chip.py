@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
@@ -43,6 +44,7 @@ class OnChip:
     def __post_init__(self):
         Sweeps(self.limit, self.tolerance, self.average)  # what it says of them holds here too
 
+    @eqx.filter_jit
     def __call__(
         self,
         network: AbstractNetwork,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
@@ -62,6 +63,7 @@ class Sweeps:
                 f"Sweeps: order is {self.order!r}; give one of {', '.join(get_args(Order))}"
             )
 
+    @eqx.filter_jit
     def __call__(
         self,
         network: AbstractNetwork,
@@ -111,6 +113,7 @@ def _noisy(
     )
 
 
+@eqx.filter_jit
 def energy_per_sweep(
     network: AbstractNetwork,
     chip: AbstractChip,

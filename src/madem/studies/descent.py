@@ -1,9 +1,12 @@
 """The digital optimiser of every study."""
 
+import functools
+
 import jax.numpy as jnp
 import optax
 
 
+@functools.cache  # programs are compiled for an optimiser: equal ones are to be the same
 def cosine_descent(
     rate: float, final_share: float, decay: float, steps: int
 ) -> optax.GradientTransformation:

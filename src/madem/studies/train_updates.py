@@ -1,6 +1,7 @@
 """How `madem train` changes weights: ways of programming, and digital optimisers."""
 
 import abc
+import functools
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -151,7 +152,7 @@ class OptimiserSettings:
 
     def build(self, steps: int) -> optax.GradientTransformation:
         """Make the optimiser for a run of so many steps."""
-        return self.at(self.rate, self.final, self.decay, steps)
+        return _built(self, steps)
 
     def at(
         self, rate: Scalar, final: Scalar, decay: Scalar, steps: int
@@ -163,3 +164,8 @@ class OptimiserSettings:
             optax.add_decayed_weights(decay),
             optax.scale_by_learning_rate(lambda step: schedule(jnp.asarray(step, jnp.float32))),
         )
+
+
+@functools.cache  # programs are compiled for an optimiser: equal ones are to be the same
+def _built(settings: OptimiserSettings, steps: int) -> optax.GradientTransformation:
+    return settings.at(settings.rate, settings.final, settings.decay, steps)
