@@ -16,7 +16,8 @@ _SMALL = 2**26
 
 def prepared(*trees: Any) -> tuple[Any, ...]:
     """Bring all numbers to one dtype: JAX's where any is JAX's, or else NumPy's float64."""
-    found = [leaf.dtype for leaf in jax.tree.leaves(trees) if isinstance(leaf, jax.Array)]
+    leaves, structure = jax.tree.flatten(trees)
+    found = [leaf.dtype for leaf in leaves if isinstance(leaf, jax.Array)]
     kinds = [kind for kind in found if jnp.issubdtype(kind, jnp.floating)]
 
     def cast(leaf: Any) -> Any:
@@ -26,7 +27,7 @@ def prepared(*trees: Any) -> tuple[Any, ...]:
             return np.asarray(leaf, np.float64)
         return jnp.asarray(leaf, np.float64 if np.dtype(np.float64) in kinds else np.float32)
 
-    return tuple(jax.tree.map(cast, tree) for tree in trees)
+    return jax.tree.unflatten(structure, [cast(leaf) for leaf in leaves])
 
 
 def check_direction(direction: str) -> bool:

@@ -99,30 +99,24 @@ class Lines(NamedTuple):
         return lax.fori_loop(start, end, backward, (zero, eliminated))[1]
 
 
-def word_lines(networks: Network) -> Lines:
-    """The word lines of several arrays, their nodes from left to right."""
-    shunts = networks.devices.transpose(2, 0, 1)
-    return _factor(shunts, networks.word, networks.left, networks.right)
-
-
-def bit_lines(networks: Network) -> Lines:
-    """The bit lines of several arrays, their nodes from top to bottom."""
-    shunts = networks.devices.transpose(1, 0, 2)
-    return _factor(shunts, networks.bit, networks.top, networks.bottom)
-
-
-def _factor(shunts: Array, segment: Array, first: Array, last: Array) -> Lines:
+def parallel_lines(
+    shunts: Float[Array, "nodes #arrays 1 lanes"],
+    segment: Float[Array, " #arrays"],
+    first: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
+    last: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
+) -> Lines:
+    """Lines with conductances to ground at their nodes, and at their first and last, siemens."""
     # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
-    segment = segment[:, None]
-    first, last = (end.reshape(end.shape[0], -1) for end in (first, last))
+    segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
 
-    def step(ground, shunt):
-        pivot = ground + segment
-        return shunt + segment * ground / pivot, 1 / pivot
+    def step(state, shunt):
+        ground = shunt + state[0]
+        inverse = 1 / (ground + segment)
+        return (segment * ground * inverse, ground), inverse
 
-    shape = jnp.broadcast_shapes(shunts.shape[1:], segment.shape)
-    ground = jnp.broadcast_to(shunts[0] + first, shape)
-    ground, inverses = lax.scan(step, ground, shunts[1:])
-    inverse_pivots = jnp.concatenate([inverses, (1 / (ground + last))[None]])
-    return Lines(segment[..., None], inverse_pivots[:, :, None])
+    # The last node is no step of its own: to cut it off would copy what is left.
+    shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
+    start = jnp.broadcast_to(first, shape), jnp.zeros(shape, shunts.dtype)
+    (_, ground), inverses = lax.scan(step, start, shunts)
+    return Lines(segment, inverses.at[-1].set(1 / (ground + last)))

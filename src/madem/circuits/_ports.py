@@ -108,16 +108,18 @@ def _join(one: _Blocks, other: _Blocks, joint: Joint) -> _Blocks:
 
     kept = [port for port in joint.order if pair[port[0]].sizes[port[1]]]
     inner = part(0, seam[0], seam[0]) + part(1, seam[1], seam[1])
-    coupling = jnp.concatenate([part(port[0], seam[port[0]], port[1]) for port in kept], -1)
+    coupling = jnp.concatenate([part(port[0], port[1], seam[port[0]]) for port in kept], -2)
     rest = jnp.concatenate([jnp.concatenate([outer(a, b) for b in kept], -1) for a in kept], -2)
     sizes = joint.sizes(one.sizes, other.sizes)
     return _Blocks(_eliminate(inner, coupling, rest), sizes)
 
 
 def _eliminate(inner: Array, coupling: Array, rest: Array) -> Array:
-    inner = _with_diagonal(inner, jnp.sum(coupling, -1))
-    factor = jnp.linalg.cholesky(inner, symmetrize_input=False)
-    half = lax.linalg.triangular_solve(factor, coupling, left_side=True, lower=True)
+    # LAPACK wants columns one after another: these are symmetric matrices, and rows of couplings,
+    # so what it gets is turned in name alone.
+    inner = _with_diagonal(inner, jnp.sum(coupling, -2))
+    factor = jnp.linalg.cholesky(inner.mT, symmetrize_input=False)
+    half = lax.linalg.triangular_solve(factor, coupling.mT, left_side=True, lower=True)
     reduced = _with_diagonal(rest - lax.dot_general(half, half, (((2,), (2,)), ((0, 1), (0, 1)))))
     # No preferred type in the product: vmap outside a float64 context would change it.
     # Without the barrier, XLA fuses neighbouring levels and compiles far longer.

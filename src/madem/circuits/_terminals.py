@@ -29,13 +29,19 @@ def injected(
     far: tuple[str, str],
 ) -> Nodes:
     """Currents into the nodes, of the sources behind the ends of driven lines, ampere."""
-    none = jnp.zeros((*network.devices.shape, voltages.shape[0]))
-    near, beyond = _driven(network, forward)
-    driven = none.at[:, 0] if forward else none.at[-1]
-    driven = driven.add(near[..., None] * voltages.T)
+    rows, columns = network.devices.shape
+    none = jnp.zeros((rows, columns, voltages.shape[0]))
+    near, beyond = (end[..., None] * voltages.T for end in _driven(network, forward))
+
+    # Chosen rather than written into zeros, so that no array is made of them.
+    def at(place: int, currents: Array) -> Array:
+        if forward:
+            return jnp.where(jnp.arange(columns)[:, None] == place, currents[:, None], 0.0)
+        return jnp.where(jnp.arange(rows)[:, None, None] == place, currents, 0.0)
+
+    driven = at(0, near) if forward else at(rows - 1, near)
     if far[0] == "driven":
-        other = driven.at[:, -1] if forward else driven.at[0]
-        driven = other.add(beyond[..., None] * voltages.T)
+        driven = driven + (at(columns - 1, beyond) if forward else at(0, beyond))
     return Nodes(driven, none) if forward else Nodes(none, driven)
 
 

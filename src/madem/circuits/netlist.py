@@ -12,7 +12,7 @@ from madem._checks import InputError
 from madem._files import write_text
 from madem.circuits._inputs import check_conductance, check_direction, check_voltages
 from madem.circuits.laws import AbstractLaw, Linear
-from madem.circuits.wires import Wires
+from madem.circuits.wires import Wires, packed
 
 _CURRENT = re.compile(r"^i\(vsense(\d+)\)\s*=\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -42,7 +42,7 @@ def netlist(
         raise InputError(
             f"voltages have the shape {voltages.shape}; a netlist has one input, so give one row"
         )
-    wires.packed(conductance.shape)  # for its checks
+    packed(wires, conductance.shape)  # for its checks
     rows, columns = conductance.shape
     lines = (
         f"* crossbar of {rows} word lines and {columns} bit lines, by madem",

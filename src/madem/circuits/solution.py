@@ -1,8 +1,10 @@
 """What solving a crossbar gives."""
 
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -24,8 +26,8 @@ class Solution(eqx.Module):
     device_currents: Float[Array | np.ndarray, "*batch rows columns"] | None
     """Through each device from its word line to its bit line, ampere; `None` likewise."""
     residual: Float[Array | np.ndarray, "*batch"]
-    """Lines and Newton: largest imbalance of currents at a node, over the largest current of a
-    device; for Newton, also between the wires' and the device's current.
+    """Lines and Newton: what no imbalance of currents at a node exceeds, over the largest current
+    of a device; for Newton, nor one between the wires' and the device's current.
     Transfer: largest difference to the lines' currents for one combination of all inputs, over
     the largest of them."""
     iterations: Int[Array | np.ndarray, ""]
@@ -60,6 +62,23 @@ class Solution(eqx.Module):
                 "limit or tolerance, or look for extreme conductances or voltages"
             )
         return self
+
+
+@functools.cache
+def _structure(method: str, nodes: bool) -> Any:
+    some, fact = np.zeros((1, 1)), np.zeros(())
+    voltages = (some, some, some) if nodes else (None, None, None)
+    counted, reached = np.zeros((), np.int32), np.ones((), bool)
+    example = Solution(np.zeros(1), *voltages, fact, counted, reached, method)
+    return jax.tree.structure(example)
+
+
+def solution_of(method: str, fields: list[Any]) -> Solution:
+    """A `Solution` of its fields that are not `None`, in their order.
+
+    Without what Equinox does for every new module, which takes as long as solving a small array.
+    """
+    return jax.tree.unflatten(_structure(method, len(fields) > 4), fields)  # noqa: PLR2004
 
 
 class Power(NamedTuple):

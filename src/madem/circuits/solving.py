@@ -21,9 +21,9 @@ from madem.circuits._inputs import (
 )
 from madem.circuits._methods import by_lines, by_newton, by_transfer
 from madem.circuits.laws import AbstractLaw, Linear
-from madem.circuits.solution import Solution
+from madem.circuits.solution import Solution, solution_of
 from madem.circuits.transfer import check_ends, equal_ends, transfer_bytes
-from madem.circuits.wires import Wires, Wiring
+from madem.circuits.wires import Wires, Wiring, packed
 
 _MANY = 8
 """Inputs from which on the transfer matrix pays (measured at 64 to 512 lines)."""
@@ -85,20 +85,10 @@ def solve(
             found = jax.tree.map(np.asarray, plan.run(plan.conductance, *plan.others))
     (currents, nodes), (residual, iterations, converged) = found
     shape, batch = plan.conductance.shape, plan.batch
-    words, bits, devices = (
-        (None, None, None) if nodes is None else (one.reshape(*batch, *shape) for one in nodes)
-    )
-    solution = Solution(
-        currents=currents.reshape(*batch, -1),
-        word_voltages=words,
-        bit_voltages=bits,
-        device_currents=devices,
-        residual=residual.reshape(batch),
-        iterations=iterations,
-        converged=converged.reshape(batch),
-        method=plan.method,
-    )
-    return solution if traced(converged) else solution.require()
+    at_nodes = () if nodes is None else (one.reshape(*batch, *shape) for one in nodes)
+    facts = residual.reshape(batch), iterations, converged.reshape(batch)
+    solution = solution_of(plan.method, [currents.reshape(*batch, -1), *at_nodes, *facts])
+    return solution if traced(converged) or np.asarray(converged).all() else solution.require()
 
 
 class Plan(NamedTuple):
@@ -132,7 +122,7 @@ def planned(
     """Check what `solve` is given, and choose how to solve it; raises as `solve`."""
     forward = check_direction(direction)
     shape = conductance.shape
-    conductance, voltages, wiring, law = prepared(conductance, voltages, wires.packed(shape), law)
+    conductance, voltages, wiring, law = prepared(conductance, voltages, packed(wires, shape), law)
     check_conductance(conductance)
     check_voltages(voltages, conductance, forward)
     batch = voltages.shape[:-1]

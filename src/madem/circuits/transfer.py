@@ -12,7 +12,7 @@ from madem.circuits._float64 import in_float64
 from madem.circuits._inputs import check_conductance, check_memory, prepared
 from madem.circuits._lines import Network
 from madem.circuits._ports import padded, terminal_laplacian
-from madem.circuits.wires import Wires, Wiring, in_series
+from madem.circuits.wires import Wires, Wiring, in_series, packed
 
 
 class Transfer(NamedTuple):
@@ -38,7 +38,7 @@ def transfer(conductance: Array | np.ndarray, wires: Wires) -> Transfer:
     do not fit into memory.
     """
     check_ends(wires)
-    conductance, wiring = prepared(conductance, wires.packed(conductance.shape))
+    conductance, wiring = prepared(conductance, packed(wires, conductance.shape))
     check_conductance(conductance)
     check_memory(
         transfer_bytes(conductance.shape),

@@ -76,43 +76,6 @@ class Wires(eqx.Module):
         floats = self.floating_words is not None or self.floating_bits is not None
         return self.far == ("open", "open") and not floats
 
-    def packed(self, shape: tuple[int, ...]) -> "Wiring":
-        """As arrays, for an array of this shape.
-
-        Raises `InputError` for shapes that do not match, and if all lines float, so that no node
-        has a path to a source or to ground.
-        """
-        for name, expected in (
-            ("access", shape),
-            ("floating_words", shape[:1]),
-            ("floating_bits", shape[1:]),
-        ):
-            found = np.shape(getattr(self, name))
-            if found not in ((), expected):
-                raise InputError(
-                    f"wires.{name} has the shape {found}, but conductance has the shape {shape}; "
-                    f"{expected} is expected"
-                )
-        floating = (self.floating_words, self.floating_bits)
-        known = not any(lines is None or traced(lines) for lines in floating)
-        if known and "grounded" not in self.far and all(np.all(lines) for lines in floating):
-            raise InputError(
-                "word line 0 has no path to a source or to ground, and neither has any other "
-                "line, since all of them float; connect one, or ground the far ends"
-            )
-        resistances = (self.word, self.bit, self.driver, self.sense)
-        if any(isinstance(ohm, jax.Array) for ohm in resistances):
-            dtype = jnp.result_type(float)
-            packed = jnp.stack([jnp.asarray(ohm, dtype) for ohm in resistances])
-        else:
-            packed = np.asarray(resistances, np.float64)
-        direct = isinstance(self.access, float | int) and self.access == 0
-        return Wiring(
-            packed,
-            None if direct else self.access,
-            *(None if lines is None else ~lines for lines in floating),
-        )
-
 
 class Wiring(NamedTuple):
     """`Wires` as arrays, of which some may be missing."""
@@ -125,6 +88,44 @@ class Wiring(NamedTuple):
     """Word lines that do not float."""
     connected_bits: Any = None
     """Bit lines that do not float."""
+
+
+def packed(wires: Wires, shape: tuple[int, ...]) -> Wiring:
+    """Wires as arrays, for an array of this shape.
+
+    Raises `InputError` for shapes that do not match, and if all lines float, so that no node
+    has a path to a source or to ground.
+    """
+    for name, expected in (
+        ("access", shape),
+        ("floating_words", shape[:1]),
+        ("floating_bits", shape[1:]),
+    ):
+        found = np.shape(getattr(wires, name))
+        if found not in ((), expected):
+            raise InputError(
+                f"wires.{name} has the shape {found}, but conductance has the shape {shape}; "
+                f"{expected} is expected"
+            )
+    floating = (wires.floating_words, wires.floating_bits)
+    known = not any(lines is None or traced(lines) for lines in floating)
+    if known and "grounded" not in wires.far and all(np.all(lines) for lines in floating):
+        raise InputError(
+            "word line 0 has no path to a source or to ground, and neither has any other "
+            "line, since all of them float; connect one, or ground the far ends"
+        )
+    resistances = (wires.word, wires.bit, wires.driver, wires.sense)
+    if any(isinstance(ohm, jax.Array) for ohm in resistances):
+        dtype = jnp.result_type(float)
+        stacked = jnp.stack([jnp.asarray(ohm, dtype) for ohm in resistances])
+    else:
+        stacked = np.asarray(resistances, np.float64)
+    direct = isinstance(wires.access, float | int) and wires.access == 0
+    return Wiring(
+        stacked,
+        None if direct else wires.access,
+        *(None if lines is None else ~lines for lines in floating),
+    )
 
 
 def in_series(conductance: Array, access: Array | None) -> Array:
