@@ -4,7 +4,6 @@ Programs are compiled for shapes, and an estimator may meet any: rows are padded
 them, so that data sets that differ only there share their programs.
 """
 
-import functools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from madem import training
@@ -139,11 +137,6 @@ def _fabricated(network: LayeredHopfield, chip: Chip, key: Key[Array, ""]) -> Ab
     return fabricate(enlarged(description, network), key)
 
 
-@functools.cache  # an optimiser equals itself only, and programs are compiled for one
-def _descent(recipe: Recipe) -> optax.GradientTransformation:
-    return cosine_descent(recipe.rate, recipe.final_share, recipe.decay, recipe.steps)
-
-
 def _learner(network: LayeredHopfield, recipe: Recipe, exact: bool) -> training.Learner:
     return training.Learner(
         network=network,
@@ -153,7 +146,7 @@ def _learner(network: LayeredHopfield, recipe: Recipe, exact: bool) -> training.
             nudged=Sweeps(6, _TOLERANCE, average=3),
             loss=recipe.loss,
         ),
-        optimiser=_descent(recipe),
+        optimiser=cosine_descent(recipe.rate, recipe.final_share, recipe.decay, recipe.steps),
         programmer=SetWeights() if exact else AccumulateAndProgram(),
     )
 
