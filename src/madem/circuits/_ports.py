@@ -7,13 +7,14 @@ other entries, all negative, and nothing cancels (Grassmann, Taksar and Heyman 1
 doi:10.1287/opre.33.5.1107).
 """
 
+import itertools
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from madem.circuits._leaves import ABOVE, BESIDE, BOTTOM, LEFT, RIGHT, TOP, Joint, Port, leaves
+from madem.circuits._leaves import ABOVE, BESIDE, BOTTOM, LEFT, RIGHT, TOP, Joint, leaves
 from madem.circuits._lines import Network
 
 
@@ -100,30 +101,29 @@ def _join(one: _Blocks, other: _Blocks, joint: Joint) -> _Blocks:
         laplacian = pair[which].laplacian
         return laplacian[..., start : start + sizes[row], begin : begin + sizes[column]]
 
-    def outer(a: Port, b: Port) -> Array:
-        if a[0] == b[0]:
-            return part(a[0], a[1], b[1])
-        shape = (*one.laplacian.shape[:2], pair[a[0]].sizes[a[1]], pair[b[0]].sizes[b[1]])
-        return jnp.zeros(shape, one.laplacian.dtype)
-
     kept = [port for port in joint.order if pair[port[0]].sizes[port[1]]]
     inner = part(0, seam[0], seam[0]) + part(1, seam[1], seam[1])
     coupling = jnp.concatenate([part(port[0], port[1], seam[port[0]]) for port in kept], -2)
-    rest = jnp.concatenate([jnp.concatenate([outer(a, b) for b in kept], -1) for a in kept], -2)
+    reduced = _through(inner, coupling)
+    ends = itertools.accumulate((pair[which].sizes[side] for which, side in kept), initial=0)
+    places = [(port, slice(*run)) for port, run in zip(kept, itertools.pairwise(ends), strict=True)]
+    for (a, rows), (b, columns) in itertools.product(places, repeat=2):
+        if a[0] == b[0]:  # ports of the other block are seen through the seam alone
+            reduced = reduced.at[..., rows, columns].add(part(a[0], a[1], b[1]))
     sizes = joint.sizes(one.sizes, other.sizes)
-    return _Blocks(_eliminate(inner, coupling, rest), sizes)
+    # Without the barrier, XLA fuses neighbouring levels and compiles far longer.
+    return _Blocks(lax.optimization_barrier(_with_diagonal(reduced)), sizes)
 
 
-def _eliminate(inner: Array, coupling: Array, rest: Array) -> Array:
+def _through(inner: Array, coupling: Array) -> Array:
+    """What ports see of one another through those that are eliminated."""
     # LAPACK wants columns one after another: these are symmetric matrices, and rows of couplings,
     # so what it gets is turned in name alone.
     inner = _with_diagonal(inner, jnp.sum(coupling, -2))
     factor = jnp.linalg.cholesky(inner.mT, symmetrize_input=False)
     half = lax.linalg.triangular_solve(factor, coupling.mT, left_side=True, lower=True)
-    reduced = _with_diagonal(rest - lax.dot_general(half, half, (((2,), (2,)), ((0, 1), (0, 1)))))
     # No preferred type in the product: vmap outside a float64 context would change it.
-    # Without the barrier, XLA fuses neighbouring levels and compiles far longer.
-    return lax.optimization_barrier(reduced)
+    return lax.dot_general(-half, half, (((2,), (2,)), ((0, 1), (0, 1))))
 
 
 def _with_diagonal(laplacian: Array, beyond: Array | float = 0.0) -> Array:
