@@ -46,5 +46,5 @@ class Runner:
             try:
                 main()
             except SystemExit as done:
-                status = done.code
+                status = done.code if isinstance(done.code, int) else 1
         return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
