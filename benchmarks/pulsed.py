@@ -54,19 +54,20 @@ network = AnalogSequential(
 optimiser = AnalogSGD(network.parameters(), lr=0.05)
 optimiser.regroup_param_groups(network)
 best = np.inf
-for number in range(int(sys.argv[4])):
+for _ in range(int(sys.argv[4])):
     start = time.process_time()
-    optimiser.zero_grad()
-    torch.nn.functional.cross_entropy(network(x[number]), labels[number]).backward()
-    optimiser.step()
-    best = min(best, time.process_time() - start)
+    for number in range(10):  # Tiki-Taka moves its fast arrays in some steps only
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(network(x[number]), labels[number]).backward()
+        optimiser.step()
+    best = min(best, (time.process_time() - start) / 10)
 np.savez(sys.argv[2], seconds=best)
 """
 PEERS = {
-    "plain analog SGD, ReRAM preset": ("ReRamESPreset", 40),
-    "Tiki-Taka v2, ReRAM preset": ("TTv2ReRamESPreset", 4),
+    "plain analog SGD, ReRAM preset": ("ReRamESPreset", 6),
+    "Tiki-Taka v2, ReRAM preset": ("TTv2ReRamESPreset", 2),
 }
-"""Presets of aihwkit, and steps of which the fastest counts."""
+"""Presets of aihwkit, and rounds of ten steps of which the fastest counts."""
 
 
 def trained(
@@ -89,8 +90,8 @@ def trained(
 def peers(python: Path, batches: Batches) -> Iterator[tuple[str, float]]:
     """Samples per CPU second of aihwkit, by what trains."""
     data = {"x": np.asarray(batches.x), "labels": np.asarray(batches.y).argmax(-1)}
-    for name, (preset, steps) in PEERS.items():
-        found = run_peer(python, AIHWKIT, data, preset, str(steps))
+    for name, (preset, rounds) in PEERS.items():
+        found = run_peer(python, AIHWKIT, data, preset, str(rounds))
         yield name, BATCH / float(found["seconds"])
 
 
