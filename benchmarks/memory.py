@@ -29,7 +29,7 @@ import numpy as np
 import optax
 
 from madem import training
-from madem.chips import Mapping, exact_chip
+from madem.chips import Mapping, blank_exact_chip
 from madem.data import LabelBatches
 from madem.learning import Centred, SetWeights
 from madem.networks import LayeredHopfield
@@ -63,7 +63,7 @@ def measured(point: Point) -> dict[str, float]:
     relax = Sweeps(point.sweeps, 0.0)
     optimiser = optax.adam(0.1 / side)
     learner = training.Learner(network, Centred(0.3, relax, relax), optimiser, SetWeights())
-    chip = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
+    chip = blank_exact_chip(network.matrices, 1.0)
     state, _ = training.begin(learner, chip, side**-0.5, jax.random.key(0))
     random = np.random.default_rng(0)
     y = np.arange(SAMPLES) % CLASSES

@@ -28,7 +28,7 @@ from peers import run_peer
 from throughput import Batches
 
 from madem import training
-from madem.chips import AbstractChip, Mapping, exact_chip, fabricate, load_chip
+from madem.chips import AbstractChip, Mapping, blank_exact_chip, fabricate, load_chip
 from madem.data import load_idx_half
 from madem.learning import AbstractProgrammer, AccumulateAndProgram, Centred, SetWeights
 from madem.networks import LayeredHopfield
@@ -109,7 +109,7 @@ def main() -> None:
     kind = load_chip("taox-64")
     tiles = sum(one.count for one in network.tiles(kind.limits))
     kind = dataclasses.replace(kind, array=dataclasses.replace(kind.array, count=tiles))
-    digital = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
+    digital = blank_exact_chip(network.matrices, 1.0)
     runs = {
         "digital weights": trained(digital, SetWeights(), 1.0, batches),
         f"taox-64, {tiles} tiles": trained(

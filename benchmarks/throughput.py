@@ -31,7 +31,7 @@ from jaxtyping import Array, Int, Key
 from peers import environment, run_peer, timed
 
 from madem import training
-from madem.chips import Mapping, exact_chip
+from madem.chips import Mapping, blank_exact_chip, exact_chip
 from madem.data import Batch, load_idx_half
 from madem.learning import Centred, SetWeights
 from madem.networks import Clipped, LayeredHopfield, Linear, SquaredError, Tanh
@@ -178,7 +178,7 @@ def learner(network: LayeredHopfield, free: Relaxation, nudged: Relaxation) -> t
 def first_weights(network: LayeredHopfield, x: Array, y: Array) -> tuple[Array, ...]:
     """Weights after 600 steps of 100: sweeps take as long as they do in training."""
     way = learner(network, *OURS)
-    chip = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
+    chip = blank_exact_chip(network.matrices, 1.0)
     state, _ = training.begin(way, chip, 0.03, jax.random.key(0))
     batches = Batches(x.reshape(-1, 100, SIZES[0]), y.reshape(-1, 100, SIZES[-1]))
     state, _ = training.train(way, state, batches, jnp.int32(600), jax.random.key(1), most=600)

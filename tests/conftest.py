@@ -11,7 +11,7 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-# Most of the tests' time is compilation; the command line's own tests compile as users do.
+# Most of the tests' time is compilation.
 jax.config.update("jax_disable_most_optimizations", True)
 
 # Commands that tests run as users do share what they compile. The tests themselves gain nothing:

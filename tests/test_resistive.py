@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chips_for_tests import QUIET, alter, with_weights
 from madem import training
 from madem._checks import InputError
-from madem.chips import Mapping, exact_chip, fabricate
+from madem.chips import Mapping, blank_exact_chip, exact_chip, fabricate
 from madem.data import label_batches, load_digits, scaled, split_by_class
 from madem.learning import Centred, OneSided, SetWeights
 from madem.networks import CrossEntropy, Nudge, ResistiveNetwork, SquaredError
@@ -318,7 +318,7 @@ def test_digits_are_learned():
     rule = Centred(beta=0.5, free=sweeps, nudged=sweeps, loss=SquaredError())
     optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, 3000, 0.01))
     learner = training.Learner(network, rule, optimiser, SetWeights())
-    blank = exact_chip([jnp.zeros(shape) for shape in network.matrices], 1.0)
+    blank = blank_exact_chip(network.matrices, 1.0)
     state, _ = training.begin(learner, blank, 0.1, jax.random.key(0))
     batches = label_batches(train, 32, 0.9)
     state, _ = training.train(learner, state, batches, jnp.int32(3000), KEY, most=3000)

@@ -231,7 +231,6 @@ def test_processes_that_are_killed_lose_nothing_and_double_nothing(tmp_path_fact
     text = text.replace("steps = 20", "steps = 3000").replace("[3]", "[]")
     path = study(folder, text, ("seeds = 3", "seeds = 5"))
     run = Runner(folder)
-    run.environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     client = run.start("sweep", path, "--out", "out", "--workers", "2", "--together", "1")
 
     def stored() -> list[tuple[str, float, str]]:

@@ -34,9 +34,10 @@ def where_marked(
     works on each by itself. Operands, results and `otherwise` are trees of arrays whose first axes
     are those of `marked`; more may follow.
     """
-    return where_and_sum_marked(lambda *given: (compute(*given), ()), marked, operands, otherwise)[
-        0
-    ]
+    made, _ = where_and_sum_marked(
+        lambda *given: (compute(*given), ()), marked, operands, otherwise
+    )
+    return made
 
 
 def sum_marked(

@@ -175,8 +175,9 @@ def pair_pulses(
     # Thousands of pairs with a stuck device stay off for good: not to look at each in every step
     # is most of the time.
     top, bottom = _live(limits)
-    riser, faller = _riser_first(target > weights_of(sensed), sensed)
-    can_rise, can_fall = _riser_first(target > weights_of(sensed), healthy)
+    grows = target > weights_of(sensed)
+    riser, faller = _riser_first(grows, sensed)
+    can_rise, can_fall = _riser_first(grows, healthy)
     pairs = pairs & ((can_rise & (riser < top)) | (can_fall & (faller > bottom)))
     none = jnp.zeros(sensed.shape, jnp.int32)
     counts, sums = where_and_sum_marked(choose, pairs, (target, sensed, healthy), none)
