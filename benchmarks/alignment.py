@@ -87,7 +87,7 @@ def truths(loss, network, chip, batches, key):
 def rows(study, state, averages):
     """Every method at one state of a chip."""
     network, batches, chip = study.network, study.batches, state.chip
-    conductance = state.memory.weights()
+    conductance = state.memory.wanted
     twin = exact_twin(chip.limits, conductance)
     believed = conductance / network.mapping.siemens(chip)
     measure = functools.partial(

@@ -70,11 +70,17 @@ class SealedChip(AbstractChip):
         return SealedChip(self.inside[0].program(counts, key))
 
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
-        return self.inside[0].verify(cells, key)
+        return self.inside[0].verify(cells, key, known)
 
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
-        return self.inside[0].read(cells, key)
+        return self.inside[0].read(cells, key, known)

@@ -101,7 +101,7 @@ def test_the_centred_rule_follows_a_real_chip_better_than_backpropagation_throug
     state, _ = study.begin()
     network, chip, loss = study.network, state.chip, SquaredError()
     assert isinstance(chip, SimulatedChip)
-    believed = state.memory.weights() / network.mapping.siemens(chip)
+    believed = state.memory.wanted / network.mapping.siemens(chip)
     sweeps = Sweeps(13, 1e-3, average=10)
     rules = (
         Centred(beta=0.1, free=sweeps, nudged=sweeps, loss=loss),

@@ -252,7 +252,7 @@ def test_max_pooling_descends_even_where_winners_change(name):
     def descend(weights, inputs):
         chip = exact_chip(weights, 1.0)
         drive = network.drive(chip, inputs, KEY)
-        begun = network.sweep(chip, network.rest(BATCH), drive, None, KEY)
+        begun = network.sweep(chip, network.rest(BATCH), drive, None, network.sweep_keys(KEY))
         energies, ended = energy_per_sweep(network, chip, begun, drive, None, 20, KEY)
         # The places of the second layer that are active: its winners.
         active = [stage.unpooled(state[1]) != 0 for state in (begun, ended)]

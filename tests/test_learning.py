@@ -150,19 +150,19 @@ def test_changes_below_the_threshold_cost_no_pulse_and_are_not_lost():
     programmer = AccumulateAndProgram(threshold=0.05)
     (chip, memory, _), _ = prepared(QUIET, programmer)
     change = jnp.full(chip.limits.devices[:3], 0.02 * RANGE)
-    start = memory.weights()
+    start = memory.wanted
     chip, memory, effort = programmer.apply(chip, memory, change, KEY)
     first = programmer.apply(chip, memory, change, KEY)
     second = programmer.apply(first.chip, first.memory, change, KEY)
     assert effort.pulses == 0
     assert second.effort.pulses > 0
-    np.testing.assert_allclose(second.memory.weights(), start + 3 * change, atol=1e-4 * RANGE)
+    np.testing.assert_allclose(second.memory.wanted, start + 3 * change, atol=1e-4 * RANGE)
 
 
 def test_an_ideal_chip_follows_the_wanted_weights_to_the_threshold():
     programmer = AccumulateAndProgram(threshold=0.02)
     (chip, memory, _), _ = prepared(QUIET, programmer)
-    wanted = memory.weights()
+    wanted = memory.wanted
     for number in range(8):
         change = 0.03 * RANGE * jax.random.normal(jax.random.key(number), wanted.shape)
         chip, memory, _ = programmer.apply(chip, memory, change, jax.random.key(number))
@@ -175,7 +175,7 @@ def test_errors_of_writing_are_mended_step_by_step():
     programmer = AccumulateAndProgram(threshold=0.05)
     (chip, memory, _), _ = prepared(TAOX, programmer)
     whole = np.asarray(memory.healthy.all(-1))
-    wanted = memory.weights()
+    wanted = memory.wanted
     change = 0.2 * RANGE * jnp.sign(wanted)
     still = jnp.zeros_like(change)
     shares = []
@@ -183,7 +183,7 @@ def test_errors_of_writing_are_mended_step_by_step():
     for number in range(30):
         step = change if number == 0 else still
         chip, memory, _ = apply(chip, memory, step, jax.random.key(number))
-        off = np.abs(np.asarray(weights_of(memory.sensed) - memory.weights()))
+        off = np.abs(np.asarray(weights_of(memory.sensed) - memory.wanted))
         shares.append((off[whole] > 0.05 * RANGE).mean())
     assert shares[0] > 0.3
     assert shares[-1] < 0.1
@@ -194,6 +194,6 @@ def test_wanted_weights_stay_within_what_a_pair_can_hold():
     (chip, memory, _), _ = prepared(TAOX, programmer)
     huge = jnp.full(chip.limits.devices[:3], 10 * RANGE)
     _, memory, _ = programmer.apply(chip, memory, huge, KEY)
-    assert float(memory.weights().max()) <= 1.35 * RANGE
+    assert float(memory.wanted.max()) <= 1.35 * RANGE
     whole = np.asarray(memory.healthy.all(-1))
-    assert float(np.asarray(memory.weights())[whole].max()) <= 0.9 * RANGE * 1.001
+    assert float(np.asarray(memory.wanted)[whole].max()) <= 0.9 * RANGE * 1.001

@@ -105,7 +105,7 @@ def test_energy_never_rises_with_clamped_outputs(network):
     drive = network.drive(chip, inputs, KEY)
     clamp = Clamp(targets)
     # From the first sweep on, after which the outputs are where they are held.
-    state = network.sweep(chip, network.rest(BATCH), drive, clamp, KEY)
+    state = network.sweep(chip, network.rest(BATCH), drive, clamp, network.sweep_keys(KEY))
     np.testing.assert_allclose(network.output(state), targets, atol=1e-6)
     energies, state = energy_per_sweep(network, chip, state, drive, clamp, 30, KEY)
     assert (jnp.diff(energies, axis=0) <= 2e-5).all()

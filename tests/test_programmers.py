@@ -141,7 +141,7 @@ def test_verified_writing_ends_closer_than_one_pulse_at_more_pulses():
         )
         after, memory, effort = eqx.filter_jit(programmer.apply)(start, memory, change, KEY)
         whole = np.asarray(memory.healthy.all(-1))
-        errors.append(float(np.abs(np.asarray(after.weights() - memory.weights()))[whole].mean()))
+        errors.append(float(np.abs(np.asarray(after.weights() - memory.wanted))[whole].mean()))
         pulses.append(int(effort.pulses))
     assert errors[1] < 0.6 * errors[0]
     assert pulses[1] > 1.5 * pulses[0]

@@ -241,7 +241,7 @@ def test_wrong_input_is_refused_and_nothing_written(copy, blind, tmp_path, monke
     with pytest.raises(InputError, match="given twice"):
         report([copy, copy], out=tmp_path / "page.html")
     config = (copy / "config.toml").read_text()
-    (copy / "config.toml").write_text(config.replace("format = 1", "format = 7"))
+    (copy / "config.toml").write_text(config.replace("format = 2", "format = 7"))
     with pytest.raises(InputError, match="format 7"):
         report([copy], out=tmp_path / "page.html")
     (copy / "config.toml").write_text(config)

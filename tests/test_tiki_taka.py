@@ -104,8 +104,8 @@ def test_no_change_costs_no_pulse(prepared):
     _, memory, effort = run(prepared, lambda _: jnp.zeros(prepared.memory.pairs.shape), 1)
     assert int(effort.pulses) == 0
     used = np.asarray(memory.pairs)
-    before = np.asarray(prepared.memory.weights())[used]
-    np.testing.assert_allclose(np.asarray(memory.weights())[used], before, atol=1e-6 * RANGE)
+    before = np.asarray(prepared.memory.wanted)[used]
+    np.testing.assert_allclose(np.asarray(memory.wanted)[used], before, atol=1e-6 * RANGE)
 
 
 def test_weights_are_written_from_the_sum(prepared):
@@ -118,7 +118,7 @@ def test_weights_are_written_from_the_sum(prepared):
     moved = np.asarray(chip.weights() - prepared.chip.weights())[0] * np.sign(change[0])
     assert (moved > 0.04 * RANGE).mean() > 0.95
     # As close to what is wanted as steps of 5 % of the range allow.
-    off = np.asarray(memory.weights() - chip.weights())[0] / RANGE
+    off = np.asarray(memory.wanted - chip.weights())[0] / RANGE
     assert np.median(np.abs(off)) < 0.05
 
 

@@ -12,6 +12,7 @@ from madem import training
 from madem._checks import InputError
 from madem.chips import fabricate, load_chip
 from madem.learning import AbstractRule, AccumulateAndProgram, Lesson
+from madem.learning.writing import weights_of
 from madem.networks import AbstractLoss, SquaredError
 from madem.relaxation import Relaxed
 from madem.studies.braille import BrailleStudy
@@ -128,13 +129,14 @@ def test_rules_are_told_what_the_devices_last_showed(study, start):
     learner = training.Learner(
         study.network, Forget(), optax.sgd(1.0), AccumulateAndProgram(threshold=10.0)
     )
-    state = dataclasses.replace(start, optimiser=learner.optimiser.init(start.memory.weights()))
-    pairs, pending = start.memory.pairs, start.memory.pending
+    state = dataclasses.replace(start, optimiser=learner.optimiser.init(start.memory.wanted))
+    pairs = start.memory.pairs
+    pending = start.memory.wanted - weights_of(start.memory.sensed)
     assert float(jnp.abs(pending[pairs]).max()) > 0  # what is told apart from the last readings
     after, _ = training.train(learner, state, study.batches, jnp.int32(1), KEY, most=1)
     # Readings are taken away in full, and what was still to be written stays, as far as it can.
     stays = start.memory.within_reach(start.chip.limits, pending)
-    np.testing.assert_allclose(after.memory.weights()[pairs], stays[pairs], atol=1e-10)
+    np.testing.assert_allclose(after.memory.wanted[pairs], stays[pairs], atol=1e-10)
 
 
 def test_studies_come_from_their_seed_alone(study):

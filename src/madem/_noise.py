@@ -6,9 +6,9 @@ which others are made: the element's number is hashed with the key, and nothing 
 thus makes the same step whether it is pulsed alone or among all, and a sample gets the same noise
 on whichever processor it lies.
 
-The hash is two rounds of a 32-bit finaliser, the key going in before each (Wellons, "hash
-prospector", its best of two multiplications; as counter-based generators: Salmon et al., SC 2011).
-It is for noise, not for secrets.
+The hash is a 32-bit finaliser, a word of the key going in before each of its halves (Wellons,
+"hash prospector", its best of two multiplications; as counter-based generators: Salmon et al.,
+SC 2011), of numbers spread by Weyl's sequence. It is for noise, not for secrets.
 """
 
 import math
@@ -60,12 +60,24 @@ def _bent(total: UInt[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 def _bits(key: Key[Array, ""], number: Int[Array, "*shape"]) -> UInt[Array, "*shape"]:
     """32 bits for each number, as good as independent from number to number and key to key."""
+    first, second = _words(key)
+    # By itself the permutation shows how far apart two numbers are, where that is a power of two.
+    return _mixed(number.astype(jnp.uint32) * jnp.uint32(0x9E3779B9) + first, second)
+
+
+def _words(key: Key[Array, ""]) -> tuple[UInt[Array, ""], UInt[Array, ""]]:
+    """Words that differ in half of their bits however little two keys do."""
     words = jax.random.key_data(key)
-    return _mixed(_mixed(number.astype(jnp.uint32) ^ words[-2]) + words[-1])
+    none = jnp.uint32(0)
+    second = _mixed(words[-1] + _mixed(words[-2] + jnp.uint32(0x9E3779B9), none), none)
+    return _mixed(words[-2] ^ second, none), second
 
 
-def _mixed(word: UInt[Array, "*shape"]) -> UInt[Array, "*shape"]:
-    """A permutation of the 32-bit numbers in which each bit depends on all."""
-    word = (word ^ (word >> 16)) * jnp.uint32(0x21F0AAAD)
+def _mixed(word: UInt[Array, "*shape"], further: UInt[Array, ""]) -> UInt[Array, "*shape"]:
+    """A permutation of the 32-bit numbers in which each bit depends on all.
+
+    `further` goes in half-way, and makes it another one.
+    """
+    word = (word ^ (word >> 16)) * jnp.uint32(0x21F0AAAD) + further
     word = (word ^ (word >> 15)) * jnp.uint32(0x735A2D97)
     return word ^ (word >> 15)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from madem.chips import AbstractChip, Limits, Weights
@@ -125,7 +126,6 @@ def first_weights(
     return drawn(pairs, key)
 
 
-@eqx.filter_jit
 def train(
     learner: Learner,
     state: TrainingState,
@@ -140,6 +140,21 @@ def train(
     `key` is that of the run, the same in each call.
     """
 
+    within = isinstance(steps, Tracer)  # a larger program, which says how it is compiled
+    run = _steps if within or jax.default_backend() != "cpu" else _steps_in_wide_registers
+    return run(learner, state, batches, steps, key, most)
+
+
+def _made(
+    learner: Learner,
+    state: TrainingState,
+    batches: Callable[[Key[Array, ""]], Batch],
+    steps: Int[Array, ""],
+    key: Key[Array, ""],
+    most: int,
+) -> tuple[TrainingState, Record]:
+    """`train`, to be compiled."""
+
     def one(number: Array, carry: tuple[TrainingState, Record]):
         state, record = carry
         state, noted = _step(learner, state, batches, key)
@@ -148,6 +163,14 @@ def train(
     shapes = jax.eval_shape(lambda: _step(learner, state, batches, key)[1])
     record = jax.tree.map(lambda leaf: jnp.zeros((most,), leaf.dtype), shapes)
     return jax.lax.fori_loop(0, jnp.minimum(steps, most), one, (state, record))
+
+
+_steps = eqx.filter_jit(_made)
+# LLVM shuns the widest registers of today's processors, as the first that had them slowed down:
+# noise and neurons take two thirds of the time in them.
+_steps_in_wide_registers = eqx.filter_jit(
+    _made, compiler_options={"xla_cpu_prefer_vector_width": 512}
+)
 
 
 def take_up(state: TrainingState, key: Key[Array, ""]) -> TrainingState:
@@ -164,8 +187,8 @@ def reread(state: TrainingState, key: Key[Array, ""]) -> TrainingState:
     """
     memory = state.memory
     cells = jnp.stack([memory.pairs, memory.pairs], -1)
-    sensed = jnp.where(cells, state.chip.read(cells, key), memory.sensed)
-    return eqx.tree_at(lambda s: s.memory, state, memory.after(sensed, memory.weights()))
+    sensed = state.chip.read(cells, key, memory.sensed)
+    return eqx.tree_at(lambda s: s.memory, state, memory.after(sensed, memory.wanted))
 
 
 def _step(

@@ -106,15 +106,27 @@ class AbstractChip(eqx.Module):
 
     @abc.abstractmethod
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
-        """Read devices right after their pulses, before they relax; siemens, NaN if not read."""
+        """Read devices right after their pulses, before they relax.
+
+        Siemens; `known` of what is not read, or else NaN.
+        """
 
     @abc.abstractmethod
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
-        """Read devices as they have settled; siemens, NaN if not read."""
+        """Read devices as they have settled.
+
+        Siemens; `known` of what is not read, or else NaN.
+        """
 
 
 def row_by_row(

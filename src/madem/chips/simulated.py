@@ -180,24 +180,32 @@ class SimulatedChip(AbstractChip):
         )
 
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices right after their pulses; see `AbstractChip.verify`."""
-        return self._read(self.programmed, cells, key)
+        return self._read(self.programmed, cells, key, known)
 
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices as they have settled; see `AbstractChip.read`."""
-        return self._read(self.conductance, cells, key)
+        return self._read(self.conductance, cells, key, known)
 
-    def _read(self, conductance: Array, cells: Array, key: Key[Array, ""]) -> Array:
+    def _read(
+        self, conductance: Array, cells: Array, key: Key[Array, ""], known: Array | None
+    ) -> Array:
         sd = self.description.read.noise * self.limits.g_range
 
         def noisy(number: Array, conductance: Array) -> Array:
             return conductance + sd * normal(key, number)
 
-        unread = jnp.full(conductance.shape, jnp.nan)
+        unread = jnp.full(conductance.shape, jnp.nan) if known is None else known
         return where_marked(noisy, cells, (conductance,), unread)
 
 

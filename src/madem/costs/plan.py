@@ -79,6 +79,7 @@ def plan(
     used = {one.first + k: lines for one in tiles for k, lines in enumerate(one.used)}
     rest = network.rest(1)
     key = jax.random.key(0)
+    keys = network.sweep_keys(key)
     inputs = jnp.zeros((1, network.inputs))
     nothing = jnp.zeros(jax.eval_shape(lambda: network.drive(_Notes(limits), inputs, key)).shape)
 
@@ -87,7 +88,9 @@ def plan(
         return _asked(lambda chip: network.drive(chip, shown, key), limits)
 
     def turn(layers: tuple[int, ...]) -> "_Asked":
-        return _asked(lambda chip: network.sweep(chip, rest, nothing, None, key, (layers,)), limits)
+        return _asked(
+            lambda chip: network.sweep(chip, rest, nothing, None, keys, (layers,)), limits
+        )
 
     # What a second vector adds is its own; the rest is of the batch.
     one, two = drive(1), drive(2)
@@ -179,11 +182,17 @@ class _Notes(AbstractChip):
         raise AssertionError("no network programs a chip")
 
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         raise AssertionError("no network reads single devices")
 
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         raise AssertionError("no network reads single devices")

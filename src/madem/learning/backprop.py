@@ -103,6 +103,7 @@ def adjoint_gradient(
     """
     siemens = network.mapping.siemens(twin)
     held = twin.conductance
+    keys = network.sweep_keys(_unused())
 
     def relaxed(shift: Weights) -> tuple[Array, ...]:
         moved = jax.tree.map(lambda one, by: one + siemens * by, held, shift)
@@ -110,7 +111,7 @@ def adjoint_gradient(
         drive = network.drive(shifted, inputs, _unused())
 
         def sweep(state: tuple[Array, ...], _) -> tuple[tuple[Array, ...], None]:
-            return network.sweep(shifted, state, drive, None, _unused()), None
+            return network.sweep(shifted, state, drive, None, keys), None
 
         return jax.lax.scan(sweep, state, None, length=steps)[0]
 

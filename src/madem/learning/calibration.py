@@ -96,16 +96,22 @@ class CalibratedChip(AbstractChip):
         )
 
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices right after their pulses; see `AbstractChip.verify`."""
-        return self.chip.verify(cells, key)
+        return self.chip.verify(cells, key, known)
 
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices as they have settled; see `AbstractChip.read`."""
-        return self.chip.read(cells, key)
+        return self.chip.read(cells, key, known)
 
 
 def calibrate_offsets(

@@ -31,22 +31,18 @@ class PairMemory(eqx.Module):
     """Devices that switch, by self-test."""
     sensed: Float[Array, "arrays rows columns 2"]
     """Last reading of each device, or what pulses since should have made of it, siemens."""
-    pending: Float[Array, "arrays rows columns"]
-    """Change wanted and not yet written, siemens, signed."""
-
-    def weights(self) -> Float[Array, "arrays rows columns"]:
-        """Signed conductances, written or pending, siemens."""
-        return weights_of(self.sensed) + self.pending
+    wanted: Float[Array, "arrays rows columns"]
+    """Signed conductance that each pair should have by now, written or not, siemens."""
 
     def known(self) -> Known:
         """Weights wanted, and weights last seen."""
-        return Known(self.weights(), weights_of(self.sensed))
+        return Known(self.wanted, weights_of(self.sensed))
 
     def wanting(
         self, limits: Limits, change: Float[Array, "arrays rows columns"]
     ) -> Float[Array, "arrays rows columns"]:
         """Signed conductances after a further `change` (siemens), within what pairs can hold."""
-        return self.within_reach(limits, jnp.where(self.pairs, self.weights() + change, 0.0))
+        return self.within_reach(limits, jnp.where(self.pairs, self.wanted + change, 0.0))
 
     def within_reach(
         self, limits: Limits, weights: Float[Array, "arrays rows columns"]
@@ -60,10 +56,10 @@ class PairMemory(eqx.Module):
     def after(
         self,
         sensed: Float[Array, "arrays rows columns 2"],
-        target: Float[Array, "arrays rows columns"],
+        wanted: Float[Array, "arrays rows columns"],
     ) -> "PairMemory":
-        """What is known once devices show `sensed` and pairs should stand at `target`."""
-        return PairMemory(self.pairs, self.healthy, sensed, target - weights_of(sensed))
+        """What is known once devices show `sensed` and pairs should stand at `wanted`."""
+        return PairMemory(self.pairs, self.healthy, sensed, wanted)
 
 
 class Programmed(NamedTuple):

@@ -74,7 +74,7 @@ class TikiTaka(AbstractProgrammer):
             pairs=pairs,
             healthy=slow.memory.healthy | tested.healthy,
             sensed=jnp.where(tested.healthy, points.conductance, slow.memory.sensed),
-            pending=slow.memory.pending,
+            wanted=slow.memory.wanted,
         )
         return Programmed(points.chip, memory, slow.effort + tested.effort + points.effort)
 

@@ -57,8 +57,7 @@ class OnePulse(AbstractWriter):
         pulses = _pulses(chip.limits, memory, target, pairs)
         chip = chip.program(pulses.counts, pulse_key)
         pulsed = pulses.counts != 0
-        reading = chip.read(pulsed, read_key)
-        sensed = where_marked(lambda _, read: read, pulsed, (reading,), memory.sensed)
+        sensed = chip.read(pulsed, read_key, memory.sensed)
         return Written(chip, sensed, pulses.effort(read=True))
 
 

@@ -280,7 +280,7 @@ def _rounds(chip, sensed, choose, off, rounds: int, key: Key[Array, ""]) -> Writ
         pulses = choose(sensed, off(sensed))
         pulsed = pulses.counts != 0
         chip = chip.program(pulses.counts, pulse_key)
-        sensed = jnp.where(pulsed, chip.verify(pulsed, read_key), sensed)
+        sensed = chip.verify(pulsed, read_key, sensed)
         return number + 1, chip, sensed, effort + pulses.effort(read=True)
 
     start = (jnp.int32(0), chip, sensed, no_effort())

@@ -101,9 +101,17 @@ class AbstractNetwork(eqx.Module):
         layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
-        key: Key[Array, ""],
+        keys: Key[Array, "2"],
     ) -> Array:
-        """Activities of one layer at the minimum of the energy, given those of the others."""
+        """Activities of one layer at the minimum of the energy, given those of the others.
+
+        `keys` are for what it senses at its lines below and above.
+        """
+
+    def sweep_keys(self, key: Key[Array, ""]) -> Key[Array, "layers 2"]:
+        """Keys of a sweep: for what each layer senses at its lines below and above."""
+        layers = sum(len(turn) for turn in self.turns)
+        return jax.random.split(key, (layers, 2))
 
     def sweep(
         self,
@@ -111,19 +119,17 @@ class AbstractNetwork(eqx.Module):
         state: tuple[Array, ...],
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
-        key: Key[Array, ""],
+        keys: Key[Array, "layers 2"],
         turns: tuple[tuple[int, ...], ...] | None = None,
     ) -> tuple[Array, ...]:
         """Update every neuron once, turn by turn; by the network's own `turns` unless given.
 
         By its own turns each layer moves to the minimum of the energy given the others, so on
-        exact, symmetric products the energy never rises, nudged with |β| < 1 or not.
+        exact, symmetric products the energy never rises, nudged with |β| < 1 or not. `keys` are
+        those of `sweep_keys`.
         """
         for turn in self.turns if turns is None else turns:
-            fresh = {
-                k: self.updated(chip, state, k, drive, nudge, jax.random.fold_in(key, k))
-                for k in turn
-            }
+            fresh = {k: self.updated(chip, state, k, drive, nudge, keys[k]) for k in turn}
             state = tuple(fresh.get(k, layer) for k, layer in enumerate(state))
         return state
 

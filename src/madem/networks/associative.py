@@ -87,13 +87,13 @@ class AssociativeMemory(AbstractNetwork):
         layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
-        key: Key[Array, ""],
+        keys: Key[Array, "2"],
     ) -> Array:
         """Activities of one layer, given the other's; see `AbstractNetwork.updated`."""
         hidden, visible = state
         if layer == 0:
-            return self.activation(self._into_hidden(chip, visible, key))
-        current = drive + self._into_visible(chip, with_bias(hidden), key)
+            return self.activation(self._into_hidden(chip, visible, keys[0]))
+        current = drive + self._into_visible(chip, with_bias(hidden), keys[0])
         return settled_outputs(self.activation, current, visible, nudge)
 
     def energy(

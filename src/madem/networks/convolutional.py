@@ -142,10 +142,10 @@ class ConvolutionalHopfield(AbstractNetwork):
         layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
-        key: Key[Array, ""],
+        keys: Key[Array, "2"],
     ) -> Array:
         """Activities of one layer, given its neighbours'; see `AbstractNetwork.updated`."""
-        below_key, above_key = jax.random.split(key)
+        below_key, above_key = keys
         stage = self.stages[layer]
         currents = stage.windows(self._from_below(chip, state, layer, drive, below_key))
         current = stage.pooling.pooled(currents).reshape(len(drive), -1)

@@ -94,10 +94,10 @@ class LayeredHopfield(AbstractNetwork):
         layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
-        key: Key[Array, ""],
+        keys: Key[Array, "2"],
     ) -> Array:
         """Activities of one layer, given its neighbours'; see `AbstractNetwork.updated`."""
-        below_key, above_key = jax.random.split(key)
+        below_key, above_key = keys
         current = drive if layer == 0 else self._from_below(chip, state, layer, below_key)
         if layer == len(state) - 1:
             return settled_outputs(self.output_activation, current, state[layer], nudge)

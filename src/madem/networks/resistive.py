@@ -138,10 +138,10 @@ class ResistiveNetwork(AbstractNetwork):
         layer: int,
         drive: Float[Array, "batch driven"],
         nudge: AbstractNudge | None,
-        key: Key[Array, ""],
+        keys: Key[Array, "2"],
     ) -> Array:
         """Activities of one layer, given its neighbours'; see `AbstractNetwork.updated`."""
-        below_key, above_key = jax.random.split(key)
+        below_key, above_key = keys
         total = self._total(drive, layer)
         current = self._from_below(chip, state, layer, drive, below_key)
         if layer < len(state) - 1:

@@ -68,7 +68,8 @@ class Accelerated:
             return tuple(found.get(k, layer) for k, layer in enumerate(state))
 
         def swept(activities: Array, turns: list[tuple[int, ...]], key: Key[Array, ""]):
-            return network.sweep(chip, apart(activities), drive, nudge, key, tuple(turns))
+            keys = network.sweep_keys(key)
+            return network.sweep(chip, apart(activities), drive, nudge, keys, tuple(turns))
 
         def unsettled(carry):
             _, residual, sweeps, _ = carry

@@ -147,9 +147,10 @@ def _flow(
     key: Key[Array, ""],
 ) -> Flow:
     """How fast a state changes, per τ."""
+    keys = network.sweep_keys(key)
 
     def flow(state: State) -> State:
-        heading = network.sweep(chip, state, drive, nudge, key, (tuple(range(len(state))),))
+        heading = network.sweep(chip, state, drive, nudge, keys, (tuple(range(len(state))),))
         return jax.tree.map(jnp.subtract, heading, state)
 
     return flow

@@ -1,12 +1,13 @@
 """Relaxation by sweeps: every layer in turn moves to its minimum, until nothing moves."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import partial
+from typing import Literal, NamedTuple, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from madem._checks import InputError
 from madem.chips import AbstractChip
@@ -38,7 +39,8 @@ class Sweeps:
     limit: int
     """Most sweeps."""
     tolerance: float = 1e-5
-    """Largest change of an activity in one sweep at which a sample counts as settled."""
+    """Largest change of an activity in one sweep at which a sample counts as settled; with 0
+    nothing is looked at before the last `average` sweeps, and `limit` of them cost least."""
     average: int = 1
     """Sweeps over which unsettled samples are averaged, 1 to `limit`."""
     noise: float = 0.0
@@ -75,32 +77,55 @@ class Sweeps:
     ) -> Relaxed:
         """Relax `state` under a constant drive, nudged or free."""
         turns = turns_of(network, self.order)
+        # All at once: in a loop each takes as long as the sweep of a small layer.
+        keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(self.limit))
+        sweep_keys = jax.vmap(network.sweep_keys)(keys)
 
-        def unsettled(carry):
-            _, _, residual, sweeps = carry
-            return jnp.any(residual > self.tolerance) & (sweeps < self.limit)
-
-        def sweep(carry):
-            state, total, _, sweeps = carry
-            sweep_key = jax.random.fold_in(key, sweeps)
-            new = network.sweep(chip, state, drive, nudge, sweep_key, turns)
+        def swept(state: tuple[Array, ...], number: Int[Array, ""]) -> tuple[Array, ...]:
+            new = network.sweep(chip, state, drive, nudge, sweep_keys[number], turns)
             if self.noise > 0:
-                # A first split of `sweep_key` is no key that a sweep folds out of it.
-                new = _noisy(new, self.noise, jax.random.split(sweep_key)[0])
-            if self.average > 1:
-                counted = sweeps >= self.limit - self.average
-                total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
-            return new, total, apart(new, state), sweeps + 1
+                noise_key = jax.random.fold_in(keys[number], 0)
+                new = _noisy(new, self.noise, noise_key)
+            return new
 
-        nothing = jax.tree.map(jnp.zeros_like, state) if self.average > 1 else ()
-        start = (state, nothing, jnp.full(len(drive), jnp.inf), jnp.int32(0))
-        state, total, residual, sweeps = jax.lax.while_loop(unsettled, sweep, start)
+        def unsettled(carry: _Course) -> Bool[Array, ""]:
+            return jnp.any(carry.residual > self.tolerance) & (carry.sweeps < self.limit)
+
+        def watched(carry: _Course) -> _Course:
+            new = swept(carry.state, carry.sweeps)
+            total = carry.total
+            if self.average > 1:
+                counted = carry.sweeps >= self.limit - self.average
+                total = jax.tree.map(lambda t, s: t + jnp.where(counted, s, 0.0), total, new)
+            return _Course(new, total, apart(new, carry.state), carry.sweeps + 1)
+
+        total = jax.tree.map(jnp.zeros_like, state) if self.average > 1 else ()
+        unknown, sweeps = jnp.full(len(drive), jnp.inf), jnp.int32(0)
+        if self.tolerance == 0:
+            # What nobody asks for until the last few sweeps is a third of the time of a sweep.
+            sweeps = jnp.int32(self.limit - self.average)
+            state = jax.lax.fori_loop(0, sweeps, lambda number, state: swept(state, number), state)
+        course = _Course(state, total, unknown, sweeps)
+        state, total, residual, sweeps = jax.lax.while_loop(unsettled, watched, course)
         converged = residual <= self.tolerance
         if self.average > 1:
             state = jax.tree.map(
                 lambda s, t: jnp.where(converged[:, None], s, t / self.average), state, total
             )
         return Relaxed(state, residual, sweeps, converged)
+
+
+class _Course(NamedTuple):
+    """How far a relaxation has come."""
+
+    state: tuple[Float[Array, "batch _"], ...]
+    """Activities of each layer."""
+    total: tuple[Float[Array, "batch _"], ...]
+    """Their sums over the last sweeps, if they are averaged."""
+    residual: Float[Array, " batch"]
+    """Largest change of any activity of each sample in the last sweep."""
+    sweeps: Int[Array, ""]
+    """Sweeps made."""
 
 
 def _noisy(
@@ -127,7 +152,7 @@ def energy_per_sweep(
 
     def step(state, number):
         sweep_key, energy_key = jax.random.split(jax.random.fold_in(key, number))
-        state = network.sweep(chip, state, drive, nudge, sweep_key)
+        state = network.sweep(chip, state, drive, nudge, network.sweep_keys(sweep_key))
         return state, network.energy(chip, state, drive, nudge, energy_key)
 
     first = network.energy(chip, state, drive, nudge, key)

@@ -81,7 +81,7 @@ def exact_gradient(
 
     def sweep(chip: SimulatedChip, state: tuple[Array, ...], inputs: Array) -> tuple[Array, ...]:
         drive = network.drive(chip, inputs, _unused())
-        return network.sweep(chip, state, drive, None, _unused())
+        return network.sweep(chip, state, drive, None, network.sweep_keys(_unused()))
 
     def shifted(shift: Array) -> SimulatedChip:
         return chip.with_conductance(chip.conductance.at[..., 0].add(siemens * shift))

@@ -30,7 +30,8 @@ def where_it_diverged(
     activities = network.rest(len(inputs))
     for sweep in range(most):
         sweep_key = jax.random.fold_in(free_key, sweep)
-        activities = network.sweep(state.chip, activities, drive, None, sweep_key)
+        keys = network.sweep_keys(sweep_key)
+        activities = network.sweep(state.chip, activities, drive, None, keys)
         for layer, values in enumerate(activities, 1):
             if not _finite(values):
                 return f"the free phase is not finite from sweep {sweep + 1} on, in layer {layer}"

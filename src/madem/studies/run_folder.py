@@ -27,7 +27,7 @@ from madem._checks import InputError
 from madem._files import WriteError, replacing, write_text
 from madem.chips.hardware import Bench
 
-FORMAT = 1
+FORMAT = 2
 """Version of this layout; raised when an older madem could not read it."""
 
 _NUMERICS = ("jax", "jaxlib", "numpy", "equinox", "optax")

@@ -82,16 +82,28 @@ class HardwareChip(AbstractChip):
         return HardwareChip(trains=trains, limits=self.limits, bench=self.bench)
 
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices right after their pulses; see `AbstractChip.verify`."""
-        return self._call(self.bench.verify, self.limits.devices, cells)
+        return self._readings(self.bench.verify, cells, known)
 
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """Read devices as they have settled; see `AbstractChip.read`."""
-        return self._call(self.bench.read, self.limits.devices, cells)
+        return self._readings(self.bench.read, cells, known)
+
+    def _readings(
+        self, ask: Callable[[np.ndarray], Any], cells: Array, known: Array | None
+    ) -> Array:
+        sensed = self._call(ask, self.limits.devices, cells)
+        return sensed if known is None else jnp.where(cells, sensed, known)
 
     def _call(
         self,

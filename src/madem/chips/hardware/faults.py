@@ -94,16 +94,22 @@ class Silenced(AbstractChip):
         return Silenced(chip=self.chip.program(moving, key), limits=self.limits, dead=self.dead)
 
     def verify(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """See `AbstractChip.verify`."""
-        return self._hidden(self.chip.verify(cells, key))
+        return self._hidden(cells, self.chip.verify(cells, key, known))
 
     def read(
-        self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
     ) -> Float[Array, "arrays rows columns 2"]:
         """See `AbstractChip.read`."""
-        return self._hidden(self.chip.read(cells, key))
+        return self._hidden(cells, self.chip.read(cells, key, known))
 
     def _without(self, first: int, lines: Float[Array, "driven batch columns"]) -> Array:
         """Values at the bit lines of arrays from `first` on, 0 at the broken one."""
@@ -112,8 +118,9 @@ class Silenced(AbstractChip):
             return lines
         return lines.at[number, :, self.dead.column].set(0.0)
 
-    def _hidden(self, sensed: Float[Array, "arrays rows columns 2"]) -> Array:
-        return sensed.at[self.dead.array, :, self.dead.column].set(0.0)
+    def _hidden(self, cells: Array, sensed: Array) -> Array:
+        place = (self.dead.array, slice(None), self.dead.column)
+        return sensed.at[place].set(jnp.where(cells[place], 0.0, sensed[place]))
 
 
 def load_faults(source: str) -> Faults:
