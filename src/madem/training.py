@@ -139,7 +139,6 @@ def train(
 
     `key` is that of the run, the same in each call.
     """
-
     within = isinstance(steps, Tracer)  # a larger program, which says how it is compiled
     run = _steps if within or jax.default_backend() != "cpu" else _steps_in_wide_registers
     return run(learner, state, batches, steps, key, most)
