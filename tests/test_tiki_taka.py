@@ -63,7 +63,7 @@ def test_a_lasting_change_reaches_the_sum_at_the_rate_wanted(prepared):
     end = run(warm, lambda _: change, 100, first=100)
     # All fast devices stand at a bound; each word line is read by chance, with 1/period.
     wanted = np.sign(change[0]) * 0.1 * RANGE
-    moved = np.asarray(end[1].weights() - warm[1].weights())[0] / np.asarray(wanted)
+    moved = np.asarray(end[1].wanted - warm[1].wanted)[0] / np.asarray(wanted)
     lines = moved.mean(1)
     np.testing.assert_allclose(moved, np.broadcast_to(lines[:, None], moved.shape), atol=0.02)
     spread = np.sqrt(PERIOD**2 * (1 / PERIOD) * (1 - 1 / PERIOD) / 100)

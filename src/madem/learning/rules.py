@@ -18,6 +18,9 @@ from madem.learning.phases import run_phases
 from madem.networks import AbstractLoss, AbstractNetwork, AbstractNudge
 from madem.relaxation import Relaxation, Relaxed
 
+_FEW = 4
+"""Vectors up to which products are summed element by element."""
+
 
 class Lesson(NamedTuple):
     """What a rule learned from one batch."""
@@ -141,15 +144,27 @@ def mean_traces(
         columns = [lines[k][1] for _, lines in phases]
         shared = [share * column for share, column in zip(shares, columns, strict=True)]
         if k in network.of_inputs:  # the same rows in every state: one product for all
-            products = rows[0].T @ sum(shared[1:], shared[0])
+            products = _products(rows[0], sum(shared[1:], shared[0]))
         else:
-            products = jnp.concatenate(rows).T @ jnp.concatenate(shared)
+            products = _products(jnp.concatenate(rows), jnp.concatenate(shared))
         trace = network.trace(k, products, _squares(shares, rows), _squares(shares, columns))
         for matrix, row, column in network.unused:
             if matrix == k:  # the phases cancel there, but for rounding
                 trace = trace.at[row, column].set(0.0)
         traces.append(trace / len(inputs))
     return network.on_arrays(traces, limits)
+
+
+def _products(
+    rows: Float[Array, "presented rows"], columns: Float[Array, "presented columns"]
+) -> Float[Array, "rows columns"]:
+    """Sum of the products of the activities at both lines."""
+    if len(rows) > _FEW:
+        return rows.T @ columns
+    # Worked out where the weights are changed, it need not go through memory by itself.
+    return sum(
+        (rows[k, :, None] * columns[k] for k in range(1, len(rows))), rows[0, :, None] * columns[0]
+    )
 
 
 def _squares(
