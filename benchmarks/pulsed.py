@@ -1,6 +1,6 @@
 """Train Hopfield 784-512-10 by pulses on `taox-64` tiles, beside its twin with digital weights.
 
-    taskset -c 0 python benchmarks/pulsed.py --mnist FOLDER [--aihwkit PYTHON]
+    taskset -c 0 python benchmarks/pulsed.py --mnist FOLDER [--aihwkit PYTHON] [--uniform]
 
 FOLDER holds MNIST's IDX files (t10k-…). Both make 15 free and 6 + 6 nudged sweeps, centred, of
 batches of 100; the chip has read noise, converters, mismatch and stuck devices, and is programmed
@@ -8,7 +8,9 @@ as `madem train` does unless told otherwise (`accumulate`). Samples per CPU seco
 fastest of several rounds taken in turn, after the first steps, in which most pairs are pulsed.
 
 PYTHON is one that has IBM's aihwkit 1.2.0, which package indices hold as source alone: its analog
-SGD, and Tiki-Taka v2, then train 784-512-10 on the ReRAM (ES) preset by the same batches.
+SGD, and Tiki-Taka v2, then train 784-512-10 on the ReRAM (ES) preset by the same batches. Its
+pulses are of lines that carry anything, four fifths of a digit's do not: with --uniform the inputs
+are random numbers from 0 to 1 instead, for all.
 """
 
 import argparse
@@ -100,9 +102,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", type=Path, required=True, help="folder of MNIST's IDX files")
     parser.add_argument("--aihwkit", type=Path, help="a Python that has aihwkit 1.2.0")
+    parser.add_argument("--uniform", action="store_true", help="random inputs instead of digits")
     given = parser.parse_args()
     digits = load_idx_half(given.mnist, "t10k")
     x = jnp.asarray(np.asarray(digits.x)[:8000] / np.float32(255.0), jnp.float32)
+    if given.uniform:
+        x = jax.random.uniform(jax.random.key(0), x.shape)
     y = 2 * jax.nn.one_hot(jnp.asarray(digits.y)[:8000], SIZES[-1]) - 1
     batches = Batches(x.reshape(-1, BATCH, SIZES[0]), y.reshape(-1, BATCH, SIZES[-1]))
     network = LayeredHopfield(SIZES, Mapping(1.0))
@@ -125,7 +130,8 @@ def main() -> None:
             pulses[name] = float(record.pulses.mean())
     rates = {name: STEPS * BATCH / seconds for name, seconds in fastest.items()}
     lines = [
-        f"{datetime.now(UTC).date()}, {platform.machine()}, jax {jax.__version__}",
+        f"{datetime.now(UTC).date()}, {platform.machine()}, jax {jax.__version__}, "
+        f"{'uniform inputs' if given.uniform else 'digits'}",
         "",
         "| | samples per CPU second | ÷ digital weights | pulses a step |",
         "|---|--:|--:|--:|",
