@@ -45,7 +45,7 @@ BATCHES = (1, 16, 100)
 ROUNDS = 15
 FIXED = Sweeps(FREE, 0.0, order="synchronous"), Sweeps(NUDGED, 0.0, order="synchronous")
 # The gradient is of the nudged phases; where the free one ends is only where they start.
-OURS = Accelerated(60, 1e-3), Accelerated(60, 2e-5)
+OURS = Accelerated(60, 1e-2), Accelerated(60, 2e-5)
 
 PEER = """
 import sys, time
