@@ -29,6 +29,8 @@ class Report(NamedTuple):
 
 class _State(NamedTuple):
     bits: Array
+    carried: Array
+    """The bit lines' matrix times `bits`, without what is injected into the bit lines."""
     residual: Array
     solved: Array
     """By the bit lines, for `residual`."""
@@ -118,15 +120,17 @@ def _of_arrays(
         return jnp.sum(a * b, (0, 3))
 
     number = max(leaf.shape[0] for leaf in jax.tree.leaves((networks, currents, tolerance)))
-    right = at_bits + devices * solve_words(at_words)
-    right = jnp.broadcast_to(right, (right.shape[0], number, *right.shape[2:]))
+    held = devices * solve_words(at_words)
+    held = jnp.broadcast_to(held, (held.shape[0], number, *held.shape[2:]))
+    right = at_bits + held
     first = bits.solve(right)
     scale = dot(right, first)
     if start is None:
-        before, now = jnp.zeros_like(first), first
+        before, carried, now = jnp.zeros_like(first), held, first
     else:
         before = _arrays_in_the_middle(start)
-        now = bits.solve(right + through_words(before))
+        carried = held + through_words(before)
+        now = bits.solve(at_bits + carried)
     residual = through_words(now - before)
     solved = bits.solve(residual)
     error = dot(residual, solved)
@@ -151,6 +155,7 @@ def _of_arrays(
         error = dot(residual, solved)
         return _State(
             bits=state.bits + length * direction,
+            carried=state.carried + length * pushed,
             residual=residual,
             solved=solved,
             direction=direction,
@@ -168,7 +173,7 @@ def _of_arrays(
     none = jnp.zeros(error.shape[:1], jnp.int32)
     nothing = jnp.zeros_like(error)[..., None]
     ones = jnp.ones_like(error)
-    state = _State(now, residual, solved, solved, residual, nothing, error, ones, none)
+    state = _State(now, carried, residual, solved, solved, residual, nothing, error, ones, none)
     state = lax.while_loop(lambda state: jnp.any(going(state)), step, state)
     # The half-steps: the bit lines, to which `solved` is the difference, and the word lines for
     # those. That leaves the word lines balanced. At the bit lines the currents are off by G A⁻¹ G
@@ -176,7 +181,9 @@ def _of_arrays(
     of_bits = state.bits + state.solved
     of_words = solve_words(at_words + devices * of_bits)
     imbalance = jnp.max(devices * jnp.max(jnp.abs(state.solved), 3, keepdims=True), (0, 3))
-    greatest = jnp.max(jnp.abs(devices * (of_words - of_bits)), (0, 3))
+    # From the currents that balance the bit lines, so that nothing waits for the word lines where
+    # only currents of bit lines are asked for.
+    greatest = jnp.max(jnp.abs(state.carried + state.residual - devices * of_bits), (0, 3))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
     converged = (state.error * state.shrinks <= target) & jnp.isfinite(relative)
     nodes = Nodes(*(one.transpose(1, 0, 3, 2) for one in (of_words, of_bits)))

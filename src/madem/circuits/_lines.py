@@ -109,14 +109,19 @@ def parallel_lines(
     # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
     segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
-
-    def step(state, shunt):
-        ground = shunt + state[0]
-        inverse = 1 / (ground + segment)
-        return (segment * ground * inverse, ground), inverse
-
-    # The last node is no step of its own: to cut it off would copy what is left.
     shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
-    start = jnp.broadcast_to(first, shape), jnp.zeros(shape, shunts.dtype)
-    (_, ground), inverses = lax.scan(step, start, shunts)
+
+    # In place, as in `Lines.solve`.
+    def step(node, state):
+        ground, inverse, values = state
+        shunt = lax.dynamic_index_in_dim(values, node, keepdims=False)
+        ground = shunt + segment * ground * inverse
+        inverse = 1 / (ground + segment)
+        return ground, inverse, lax.dynamic_update_index_in_dim(values, inverse, node, 0)
+
+    before = jnp.broadcast_to(first, shape), jnp.broadcast_to(1 / segment, shape)
+    values = jnp.broadcast_to(shunts, (shunts.shape[0], *shape))
+    start, end = jnp.int32(0), jnp.int32(shunts.shape[0])
+    # The last node is no step of its own: to cut it off would copy what is left.
+    ground, _, inverses = lax.fori_loop(start, end, step, (*before, values))
     return Lines(segment, inverses.at[-1].set(1 / (ground + last)))

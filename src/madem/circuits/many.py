@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
 from madem.circuits._inputs import check_conductances, check_memory, traced
@@ -18,6 +19,7 @@ from madem.circuits.solving import planned
 from madem.circuits.transfer import transfer_bytes
 from madem.circuits.wires import Wires
 
+_GROUP = 2**14
 _LEAST = 2**15
 """Nodes from which on a thread of its own pays."""
 
@@ -61,7 +63,8 @@ def solve_many(
         f"solving {number} arrays of {shape[0]} × {shape[1]} devices at once",
         "give fewer at a time",
     )
-    together = _together(plan.run)
+    group = max(1, _GROUP // int(np.prod(shape))) if plan.method == "lines" else None
+    together = _together(plan.run, group)
     kind = plan.conductance.dtype
     if traced(conductances) or any(traced(leaf) for leaf in jax.tree.leaves(plan.others)):
         found = together(jnp.asarray(conductances, kind), plan.others)
@@ -86,12 +89,16 @@ def solve_many(
 
 
 @functools.cache
-def _together(run: Callable[..., Any]) -> Callable[..., Any]:
+def _together(run: Callable[..., Any], group: int | None) -> Callable[..., Any]:
     def one(conductance, others):
         (currents, _), facts = run(conductance, *others)
         return currents, facts
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None)))
+    def all_of(conductances, others):
+        size = group or len(conductances)
+        return lax.map(lambda one_: one(one_, others), conductances, batch_size=size)
+
+    return jax.jit(all_of)
 
 
 def _on_all_cores(
