@@ -102,13 +102,13 @@ def _of_arrays(
     # Several arrays, their axis the first everywhere; of length 1 where they have it in common.
     # The word lines A are eliminated exactly from [A −G; −G B]; conjugate gradients solve the
     # Schur complement S = B − G A⁻¹ G with the bit lines B as preconditioner. B x is never
-    # formed from x: it is carried along, so its large terms do not cancel. Arrays and inputs are
-    # the middle axes, so that neighbouring lines are neighbours in memory.
-    devices = _arrays_in_the_middle(networks.devices[..., None])
+    # formed from x: it is carried along, so its large terms do not cancel. All is arrays × inputs ×
+    # nodes × lines, so that neighbouring lines are neighbours in memory.
+    devices = networks.devices[:, None]
     turned_devices = _turned(devices)
     words = parallel_lines(turned_devices, networks.word, networks.left, networks.right)
     bits = parallel_lines(devices, networks.bit, networks.top, networks.bottom)
-    at_words, at_bits = (_arrays_in_the_middle(one) for one in currents)
+    at_words, at_bits = (jnp.moveaxis(one, -1, 1) for one in currents)
 
     def solve_words(currents):
         return _turned(words.solve(_turned(currents)))
@@ -117,18 +117,18 @@ def _of_arrays(
         return devices * _turned(words.solve(_turned(voltages), turned_devices))
 
     def dot(a, b):
-        return jnp.sum(a * b, (0, 3))
+        return jnp.sum(a * b, (2, 3))
 
     number = max(leaf.shape[0] for leaf in jax.tree.leaves((networks, currents, tolerance)))
     held = devices * solve_words(at_words)
-    held = jnp.broadcast_to(held, (held.shape[0], number, *held.shape[2:]))
+    held = jnp.broadcast_to(held, (number, *held.shape[1:]))
     right = at_bits + held
     first = bits.solve(right)
     scale = dot(right, first)
     if start is None:
         before, carried, now = jnp.zeros_like(first), held, first
     else:
-        before = _arrays_in_the_middle(start)
+        before = jnp.moveaxis(start, -1, 1)
         carried = held + through_words(before)
         now = bits.solve(at_bits + carried)
     residual = through_words(now - before)
@@ -136,7 +136,7 @@ def _of_arrays(
     error = dot(residual, solved)
     target = tolerance[:, None] ** 2 * scale
     # Sources at the bit lines make `scale` large beside what devices carry: no more is counted on.
-    plain = jnp.any(at_bits != 0, (0, 3))
+    plain = jnp.any(at_bits != 0, (2, 3))
 
     def going(state: _State) -> Array:
         """Which arrays have an input that is not there yet."""
@@ -149,7 +149,7 @@ def _of_arrays(
         push = dot(image, direction)
         length = _ratio(state.error, push)
         # An array that is there stays as it is, while others go on.
-        length = jnp.where(going(state)[:, None], length, 0.0)[..., None]
+        length = jnp.where(going(state)[:, None], length, 0.0)[..., None, None]
         residual = state.residual - length * image
         solved = bits.solve(residual)
         error = dot(residual, solved)
@@ -160,7 +160,7 @@ def _of_arrays(
             solved=solved,
             direction=direction,
             pushed=pushed,
-            kept=_ratio(error, state.error)[..., None],
+            kept=_ratio(error, state.error)[..., None, None],
             error=error,
             shrinks=jnp.where(
                 (state.iterations[:, None] == 0) & ~plain,
@@ -171,7 +171,7 @@ def _of_arrays(
         )
 
     none = jnp.zeros(error.shape[:1], jnp.int32)
-    nothing = jnp.zeros_like(error)[..., None]
+    nothing = jnp.zeros_like(error)[..., None, None]
     ones = jnp.ones_like(error)
     state = _State(now, carried, residual, solved, solved, residual, nothing, error, ones, none)
     state = lax.while_loop(lambda state: jnp.any(going(state)), step, state)
@@ -180,13 +180,13 @@ def _of_arrays(
     # `solved`, and A⁻¹ G 1 ≤ 1 on each word line, so no more than the devices carry of its largest.
     of_bits = state.bits + state.solved
     of_words = solve_words(at_words + devices * of_bits)
-    imbalance = jnp.max(devices * jnp.max(jnp.abs(state.solved), 3, keepdims=True), (0, 3))
+    imbalance = jnp.max(devices * jnp.max(jnp.abs(state.solved), 3, keepdims=True), (2, 3))
     # From the currents that balance the bit lines, so that nothing waits for the word lines where
     # only currents of bit lines are asked for.
-    greatest = jnp.max(jnp.abs(state.carried + state.residual - devices * of_bits), (0, 3))
+    greatest = jnp.max(jnp.abs(state.carried + state.residual - devices * of_bits), (2, 3))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
     converged = (state.error * state.shrinks <= target) & jnp.isfinite(relative)
-    nodes = Nodes(*(one.transpose(1, 0, 3, 2) for one in (of_words, of_bits)))
+    nodes = Nodes(*(jnp.moveaxis(one, 1, -1) for one in (of_words, of_bits)))
     return nodes, Report(relative, state.iterations, converged)
 
 
@@ -228,14 +228,9 @@ def _in_groups(number: int, batched: Any, *arguments: Any) -> tuple[Any, Any]:
     return found, jax.tree.map(lambda _: True, found)
 
 
-def _arrays_in_the_middle(values: Array) -> Array:
-    """From arrays × rows × columns × inputs to rows × arrays × inputs × columns."""
-    return values.transpose(1, 0, 3, 2)
-
-
 def _turned(values: Array) -> Array:
     """Rows for columns."""
-    return values.transpose(3, 1, 2, 0)
+    return values.swapaxes(2, 3)
 
 
 def _ratio(above: Array, below: Array) -> Array:
