@@ -183,7 +183,7 @@ def _of_arrays(
     imbalance = jnp.max(devices * jnp.max(jnp.abs(state.solved), 3, keepdims=True), (2, 3))
     # From the currents that balance the bit lines, so that nothing waits for the word lines where
     # only currents of bit lines are asked for.
-    greatest = jnp.max(jnp.abs(state.carried + state.residual - devices * of_bits), (2, 3))
+    greatest = jnp.max(jnp.abs(state.carried + state.residual - devices * state.bits), (2, 3))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
     converged = (state.error * state.shrinks <= target) & jnp.isfinite(relative)
     nodes = Nodes(*(jnp.moveaxis(one, 1, -1) for one in (of_words, of_bits)))
