@@ -190,6 +190,11 @@ def _of_arrays(
     return nodes, Report(relative, state.iterations, converged)
 
 
+def group_size(nodes: int) -> int:
+    """Arrays of so many nodes, for each input, that a processor solves side by side."""
+    return max(1, _GROUP // max(1, nodes))
+
+
 @custom_vmap
 def _side_by_side(*arguments: Any) -> tuple[Nodes, Report]:
     with jax.enable_x64(True):
@@ -201,7 +206,7 @@ def _in_groups(number: int, batched: Any, *arguments: Any) -> tuple[Any, Any]:
     # Under vmap a processor takes some arrays at a time: side by side, so that a step along the
     # lines has more to do than it costs to begin, and few, so that they stay in its cache.
     nodes = arguments[1].words.size // (number if batched[1].words else 1)
-    size = min(number, max(1, _GROUP // nodes))
+    size = min(number, group_size(nodes))
 
     @sequential_vmap
     def solve(*arguments):

@@ -13,13 +13,13 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from madem.circuits._inputs import check_conductances, check_memory, traced
+from madem.circuits._line_cg import group_size
 from madem.circuits.laws import AbstractLaw, Linear
 from madem.circuits.solution import Solution
 from madem.circuits.solving import planned
 from madem.circuits.transfer import transfer_bytes
 from madem.circuits.wires import Wires
 
-_GROUP = 2**14
 _LEAST = 2**15
 """Nodes from which on a thread of its own pays."""
 
@@ -63,8 +63,9 @@ def solve_many(
         f"solving {number} arrays of {shape[0]} × {shape[1]} devices at once",
         "give fewer at a time",
     )
-    group = max(1, _GROUP // int(np.prod(shape))) if plan.method == "lines" else None
-    together = _together(plan.run, group)
+    at_once = plan.method == "transfer" or jax.default_backend() != "cpu"
+    nodes = int(np.prod(shape) * np.prod(plan.batch))
+    together = _together(plan.run, None if at_once else group_size(nodes))
     kind = plan.conductance.dtype
     if traced(conductances) or any(traced(leaf) for leaf in jax.tree.leaves(plan.others)):
         found = together(jnp.asarray(conductances, kind), plan.others)
@@ -90,13 +91,18 @@ def solve_many(
 
 @functools.cache
 def _together(run: Callable[..., Any], group: int | None) -> Callable[..., Any]:
-    def one(conductance, others):
-        (currents, _), facts = run(conductance, *others)
-        return currents, facts
+    """All arrays, `group` of them side by side, or all."""
 
     def all_of(conductances, others):
-        size = group or len(conductances)
-        return lax.map(lambda one_: one(one_, others), conductances, batch_size=size)
+        def one(conductance):
+            (currents, _), facts = run(conductance, *others)
+            return currents, facts
+
+        if group is None:
+            return jax.vmap(one)(conductances)
+        # Currents alone leave a group, so XLA leaves out what they do not need, as the last
+        # solution of the word lines.
+        return lax.map(one, conductances, batch_size=min(group, len(conductances)))
 
     return jax.jit(all_of)
 
