@@ -9,7 +9,7 @@ import pytest
 
 from circuits_for_tests import random_array
 from madem._checks import InputError
-from madem.circuits import NotConvergedError, Sinh, Wires, many, solve, solve_many
+from madem.circuits import NotConvergedError, Sinh, Wires, _line_cg, many, solve, solve_many
 
 SHAPE = (9, 6)
 ARRAYS = np.stack([random_array(SHAPE, seed)[0] for seed in range(7)])
@@ -19,9 +19,10 @@ WIRES = Wires(2.0, 3.0, sense=10.0)
 
 @pytest.fixture
 def cores(monkeypatch):
-    """Three cores, and threads for the smallest problem."""
+    """Three cores, threads for the smallest problem, and groups of two arrays."""
     monkeypatch.setattr(many.os, "sched_getaffinity", lambda _: range(3), raising=False)
     monkeypatch.setattr(many, "_LEAST", 1)
+    monkeypatch.setattr(_line_cg, "_GROUP", 2 * SHAPE[0] * SHAPE[1])
 
 
 @pytest.mark.parametrize("number", [1, 3, 7])

@@ -29,6 +29,8 @@ class Report(NamedTuple):
 
 class _State(NamedTuple):
     bits: Array
+    carried: Array
+    """The bit lines' matrix times `bits`, without what is injected into the bit lines."""
     residual: Array
     solved: Array
     """By the bit lines, for `residual`."""
@@ -100,13 +102,13 @@ def _of_arrays(
     # Several arrays, their axis the first everywhere; of length 1 where they have it in common.
     # The word lines A are eliminated exactly from [A −G; −G B]; conjugate gradients solve the
     # Schur complement S = B − G A⁻¹ G with the bit lines B as preconditioner. B x is never
-    # formed from x: it is carried along, so its large terms do not cancel. Arrays and inputs are
-    # the middle axes, so that neighbouring lines are neighbours in memory.
-    devices = _arrays_in_the_middle(networks.devices[..., None])
+    # formed from x: it is carried along, so its large terms do not cancel. All is arrays × inputs ×
+    # nodes × lines, so that neighbouring lines are neighbours in memory.
+    devices = networks.devices[:, None]
     turned_devices = _turned(devices)
     words = parallel_lines(turned_devices, networks.word, networks.left, networks.right)
     bits = parallel_lines(devices, networks.bit, networks.top, networks.bottom)
-    at_words, at_bits = (_arrays_in_the_middle(one) for one in currents)
+    at_words, at_bits = (jnp.moveaxis(one, -1, 1) for one in currents)
 
     def solve_words(currents):
         return _turned(words.solve(_turned(currents)))
@@ -115,24 +117,26 @@ def _of_arrays(
         return devices * _turned(words.solve(_turned(voltages), turned_devices))
 
     def dot(a, b):
-        return jnp.sum(a * b, (0, 3))
+        return jnp.sum(a * b, (2, 3))
 
     number = max(leaf.shape[0] for leaf in jax.tree.leaves((networks, currents, tolerance)))
-    right = at_bits + devices * solve_words(at_words)
-    right = jnp.broadcast_to(right, (right.shape[0], number, *right.shape[2:]))
+    held = devices * solve_words(at_words)
+    held = jnp.broadcast_to(held, (number, *held.shape[1:]))
+    right = at_bits + held
     first = bits.solve(right)
     scale = dot(right, first)
     if start is None:
-        before, now = jnp.zeros_like(first), first
+        before, carried, now = jnp.zeros_like(first), held, first
     else:
-        before = _arrays_in_the_middle(start)
-        now = bits.solve(right + through_words(before))
+        before = jnp.moveaxis(start, -1, 1)
+        carried = held + through_words(before)
+        now = bits.solve(at_bits + carried)
     residual = through_words(now - before)
     solved = bits.solve(residual)
     error = dot(residual, solved)
     target = tolerance[:, None] ** 2 * scale
     # Sources at the bit lines make `scale` large beside what devices carry: no more is counted on.
-    plain = jnp.any(at_bits != 0, (0, 3))
+    plain = jnp.any(at_bits != 0, (2, 3))
 
     def going(state: _State) -> Array:
         """Which arrays have an input that is not there yet."""
@@ -145,17 +149,18 @@ def _of_arrays(
         push = dot(image, direction)
         length = _ratio(state.error, push)
         # An array that is there stays as it is, while others go on.
-        length = jnp.where(going(state)[:, None], length, 0.0)[..., None]
+        length = jnp.where(going(state)[:, None], length, 0.0)[..., None, None]
         residual = state.residual - length * image
         solved = bits.solve(residual)
         error = dot(residual, solved)
         return _State(
             bits=state.bits + length * direction,
+            carried=state.carried + length * pushed,
             residual=residual,
             solved=solved,
             direction=direction,
             pushed=pushed,
-            kept=_ratio(error, state.error)[..., None],
+            kept=_ratio(error, state.error)[..., None, None],
             error=error,
             shrinks=jnp.where(
                 (state.iterations[:, None] == 0) & ~plain,
@@ -166,21 +171,28 @@ def _of_arrays(
         )
 
     none = jnp.zeros(error.shape[:1], jnp.int32)
-    nothing = jnp.zeros_like(error)[..., None]
+    nothing = jnp.zeros_like(error)[..., None, None]
     ones = jnp.ones_like(error)
-    state = _State(now, residual, solved, solved, residual, nothing, error, ones, none)
+    state = _State(now, carried, residual, solved, solved, residual, nothing, error, ones, none)
     state = lax.while_loop(lambda state: jnp.any(going(state)), step, state)
     # The half-steps: the bit lines, to which `solved` is the difference, and the word lines for
     # those. That leaves the word lines balanced. At the bit lines the currents are off by G A⁻¹ G
     # `solved`, and A⁻¹ G 1 ≤ 1 on each word line, so no more than the devices carry of its largest.
     of_bits = state.bits + state.solved
     of_words = solve_words(at_words + devices * of_bits)
-    imbalance = jnp.max(devices * jnp.max(jnp.abs(state.solved), 3, keepdims=True), (0, 3))
-    greatest = jnp.max(jnp.abs(devices * (of_words - of_bits)), (0, 3))
+    imbalance = jnp.max(devices * jnp.max(jnp.abs(state.solved), 3, keepdims=True), (2, 3))
+    # From the currents that balance the bit lines, so that nothing waits for the word lines where
+    # only currents of bit lines are asked for.
+    greatest = jnp.max(jnp.abs(state.carried + state.residual - devices * state.bits), (2, 3))
     relative = jnp.where(imbalance == 0, 0.0, imbalance / greatest)
     converged = (state.error * state.shrinks <= target) & jnp.isfinite(relative)
-    nodes = Nodes(*(one.transpose(1, 0, 3, 2) for one in (of_words, of_bits)))
+    nodes = Nodes(*(jnp.moveaxis(one, 1, -1) for one in (of_words, of_bits)))
     return nodes, Report(relative, state.iterations, converged)
+
+
+def group_size(nodes: int) -> int:
+    """Arrays of so many nodes, for each input, that a processor solves side by side."""
+    return max(1, _GROUP // max(1, nodes))
 
 
 @custom_vmap
@@ -194,7 +206,7 @@ def _in_groups(number: int, batched: Any, *arguments: Any) -> tuple[Any, Any]:
     # Under vmap a processor takes some arrays at a time: side by side, so that a step along the
     # lines has more to do than it costs to begin, and few, so that they stay in its cache.
     nodes = arguments[1].words.size // (number if batched[1].words else 1)
-    size = min(number, max(1, _GROUP // nodes))
+    size = min(number, group_size(nodes))
 
     @sequential_vmap
     def solve(*arguments):
@@ -221,14 +233,9 @@ def _in_groups(number: int, batched: Any, *arguments: Any) -> tuple[Any, Any]:
     return found, jax.tree.map(lambda _: True, found)
 
 
-def _arrays_in_the_middle(values: Array) -> Array:
-    """From arrays × rows × columns × inputs to rows × arrays × inputs × columns."""
-    return values.transpose(1, 0, 3, 2)
-
-
 def _turned(values: Array) -> Array:
     """Rows for columns."""
-    return values.transpose(3, 1, 2, 0)
+    return values.swapaxes(2, 3)
 
 
 def _ratio(above: Array, below: Array) -> Array:

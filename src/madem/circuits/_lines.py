@@ -53,46 +53,40 @@ def leaving(network: Network, voltages: Nodes) -> Nodes:
 class Lines(NamedTuple):
     """Parallel lines, factored: tridiagonal systems that share nothing, one lane per line."""
 
-    segment: Float[Array, "arrays 1 1"]
+    segment: Float[Array, "#arrays 1 1"]
     """Conductance of a wire segment, siemens."""
-    inverse_pivots: Float[Array, "nodes arrays 1 lanes"]
+    inverse_pivots: Float[Array, "arrays 1 nodes lanes"]
     """Of the elimination from the first node to the last, ohm."""
 
     def solve(
         self,
-        values: Float[Array, "nodes #arrays inputs lanes"],
-        gains: Float[Array, "nodes #arrays 1 lanes"] | None = None,
+        values: Float[Array, "#arrays inputs nodes lanes"],
+        gains: Float[Array, "#arrays 1 nodes lanes"] | None = None,
     ) -> Array:
         """Voltages of the nodes if the other set of lines is held at 0 V, volt.
 
         `values` times `gains`, if there are any, are the currents into the nodes, ampere.
         """
         shape = jnp.broadcast_shapes(self.inverse_pivots.shape, values.shape)
-        zero = jnp.zeros(shape[1:], values.dtype)
+        zero = jnp.zeros((*shape[:2], shape[3]), values.dtype)
         # Counted in 32 bits: a user's own program, which this may be traced into, has no others.
-        start, end = jnp.int32(0), jnp.int32(shape[0])
+        start, end = jnp.int32(0), jnp.int32(shape[2])
         last = end - 1
-
-        def at(array, node):
-            return lax.dynamic_index_in_dim(array, node, keepdims=False)
-
-        def put(array, node, value):
-            return lax.dynamic_update_index_in_dim(array, value, node, 0)
 
         # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
         def forward(node, state):
             before, values = state
-            current = at(values, node)
+            current = _at(values, node)
             if gains is not None:
-                current = at(gains, node) * current
-            here = at(self.inverse_pivots, node) * (current + self.segment * before)
-            return here, put(values, node, here)
+                current = _at(gains, node) * current
+            here = _at(self.inverse_pivots, node) * (current + self.segment * before)
+            return here, _put(values, node, here)
 
         def backward(steps, state):
             after, values = state
             node = last - steps
-            here = at(values, node) + self.segment * at(self.inverse_pivots, node) * after
-            return here, put(values, node, here)
+            here = _at(values, node) + self.segment * _at(self.inverse_pivots, node) * after
+            return here, _put(values, node, here)
 
         state = zero, jnp.broadcast_to(values, shape)
         _, eliminated = lax.fori_loop(start, end, forward, state)
@@ -100,7 +94,7 @@ class Lines(NamedTuple):
 
 
 def parallel_lines(
-    shunts: Float[Array, "nodes #arrays 1 lanes"],
+    shunts: Float[Array, "#arrays 1 nodes lanes"],
     segment: Float[Array, " #arrays"],
     first: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
     last: Float[Array, " #arrays"] | Float[Array, "#arrays lanes"],
@@ -109,14 +103,26 @@ def parallel_lines(
     # As a ladder: what remains of a pivot is the conductance to ground of all that was passed, a
     # sum of positive terms, so devices of 1 MΩ are not lost beside wires of 1 mΩ.
     segment, first, last = (one.reshape(one.shape[0], 1, -1) for one in (segment, first, last))
+    shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[:, :, 0], segment, first, last)))
 
-    def step(state, shunt):
-        ground = shunt + state[0]
+    # In place, as in `Lines.solve`.
+    def step(node, state):
+        ground, inverse, values = state
+        ground = _at(values, node) + segment * ground * inverse
         inverse = 1 / (ground + segment)
-        return (segment * ground * inverse, ground), inverse
+        return ground, inverse, _put(values, node, inverse)
 
+    start, end = jnp.int32(0), jnp.int32(shunts.shape[2])
+    before = jnp.broadcast_to(first, shape), jnp.broadcast_to(1 / segment, shape)
+    values = jnp.broadcast_to(shunts, (*shape[:2], *shunts.shape[2:]))
     # The last node is no step of its own: to cut it off would copy what is left.
-    shape = jnp.broadcast_shapes(*(one.shape for one in (shunts[0], segment, first, last)))
-    start = jnp.broadcast_to(first, shape), jnp.zeros(shape, shunts.dtype)
-    (_, ground), inverses = lax.scan(step, start, shunts)
-    return Lines(segment, inverses.at[-1].set(1 / (ground + last)))
+    ground, _, inverses = lax.fori_loop(start, end, step, (*before, values))
+    return Lines(segment, inverses.at[:, :, -1].set(1 / (ground + last)))
+
+
+def _at(values: Array, node: Array) -> Array:
+    return lax.dynamic_index_in_dim(values, node, 2, keepdims=False)
+
+
+def _put(values: Array, node: Array, value: Array) -> Array:
+    return lax.dynamic_update_index_in_dim(values, value, node, 2)

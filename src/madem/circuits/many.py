@@ -9,9 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
 from madem.circuits._inputs import check_conductances, check_memory, traced
+from madem.circuits._line_cg import group_size
 from madem.circuits.laws import AbstractLaw, Linear
 from madem.circuits.solution import Solution
 from madem.circuits.solving import planned
@@ -61,7 +63,9 @@ def solve_many(
         f"solving {number} arrays of {shape[0]} × {shape[1]} devices at once",
         "give fewer at a time",
     )
-    together = _together(plan.run)
+    at_once = plan.method == "transfer" or jax.default_backend() != "cpu"
+    nodes = int(np.prod(shape) * np.prod(plan.batch))
+    together = _together(plan.run, None if at_once else group_size(nodes))
     kind = plan.conductance.dtype
     if traced(conductances) or any(traced(leaf) for leaf in jax.tree.leaves(plan.others)):
         found = together(jnp.asarray(conductances, kind), plan.others)
@@ -86,12 +90,21 @@ def solve_many(
 
 
 @functools.cache
-def _together(run: Callable[..., Any]) -> Callable[..., Any]:
-    def one(conductance, others):
-        (currents, _), facts = run(conductance, *others)
-        return currents, facts
+def _together(run: Callable[..., Any], group: int | None) -> Callable[..., Any]:
+    """All arrays, `group` of them side by side, or all."""
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None)))
+    def all_of(conductances, others):
+        def one(conductance):
+            (currents, _), facts = run(conductance, *others)
+            return currents, facts
+
+        if group is None:
+            return jax.vmap(one)(conductances)
+        # Currents alone leave a group, so XLA leaves out what they do not need, as the last
+        # solution of the word lines.
+        return lax.map(one, conductances, batch_size=min(group, len(conductances)))
+
+    return jax.jit(all_of)
 
 
 def _on_all_cores(
