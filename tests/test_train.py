@@ -335,7 +335,7 @@ np.testing.assert_allclose(spread, product(volts), rtol=0, atol=1e-9)
 def test_a_batch_spread_over_eight_devices_trains_the_same_weights(small, tmp_path):
     (tmp_path / "one.toml").write_text(SMALL)
     (tmp_path / "eight.toml").write_text(SMALL + 'devices = "all"\n')
-    flags = "--xla_force_host_platform_device_count=8"
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
     done = subprocess.run(
         [sys.executable, "-c", SPREAD, "one", "eight"],
         cwd=tmp_path,

@@ -73,14 +73,15 @@ class Lines(NamedTuple):
         start, end = jnp.int32(0), jnp.int32(shape[2])
         last = end - 1
 
-        # In place: `lax.scan` would fill a new array with zeros for each of the two ways.
+        # In place: `lax.scan` would fill a new array with zeros for each of the two ways. What is
+        # still to come is read from what has been written, or XLA copies all of it at each node.
         def forward(node, state):
-            before, values = state
-            current = _at(values, node)
+            before, current, values = state
             if gains is not None:
                 current = _at(gains, node) * current
             here = _at(self.inverse_pivots, node) * (current + self.segment * before)
-            return here, _put(values, node, here)
+            values = _put(values, node, here)
+            return here, _at(values, node + 1), values
 
         def backward(steps, state):
             after, values = state
@@ -88,8 +89,8 @@ class Lines(NamedTuple):
             here = _at(values, node) + self.segment * _at(self.inverse_pivots, node) * after
             return here, _put(values, node, here)
 
-        state = zero, jnp.broadcast_to(values, shape)
-        _, eliminated = lax.fori_loop(start, end, forward, state)
+        values = jnp.broadcast_to(values, shape)
+        *_, eliminated = lax.fori_loop(start, end, forward, (zero, _at(values, start), values))
         return lax.fori_loop(start, end, backward, (zero, eliminated))[1]
 
 

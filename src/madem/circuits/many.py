@@ -70,7 +70,9 @@ def solve_many(
     if traced(conductances) or any(traced(leaf) for leaf in jax.tree.leaves(plan.others)):
         found = together(jnp.asarray(conductances, kind), plan.others)
     else:
-        found = _on_all_cores(together, np.asarray(conductances, kind), plan.others)
+        # Of two calls at a time that solve dense systems, each waits for threads the other holds.
+        cores = 1 if at_once else _cores()
+        found = _in_parts(together, np.asarray(conductances, kind), plan.others, cores)
         if isinstance(plan.conductance, jax.Array):
             with jax.enable_x64(kind == np.float64):
                 found = jax.tree.map(jnp.asarray, found)
@@ -107,17 +109,23 @@ def _together(run: Callable[..., Any], group: int | None) -> Callable[..., Any]:
     return jax.jit(all_of)
 
 
-def _on_all_cores(
+def _cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _in_parts(
     call: Callable[..., Any],
     conductances: Float[np.ndarray, "arrays rows columns"],
     others: tuple[Any, ...],
+    cores: int,
 ) -> Any:
     # XLA runs a loop on one core, so each core gets a call. All are of one size, and compiled once:
     # the last begins among the arrays of the one before, if they do not come out even.
     number = len(conductances)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    wanted = conductances.size // _LEAST if jax.default_backend() == "cpu" else 1
-    parts = max(1, min(cores or 1, wanted, number))
+    parts = max(1, min(cores, conductances.size // _LEAST, number))
     size = -(-number // parts)
 
     def part(first: int) -> Any:

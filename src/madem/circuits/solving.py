@@ -25,7 +25,7 @@ from madem.circuits.solution import Solution, solution_of
 from madem.circuits.transfer import check_ends, equal_ends, transfer_bytes
 from madem.circuits.wires import Wires, Wiring, packed
 
-_MANY = 8
+_MANY = 16
 """Inputs from which on the transfer matrix pays (measured at 64 to 512 lines)."""
 _LARGE = 2**26
 """Bytes from which on free memory is asked for."""
