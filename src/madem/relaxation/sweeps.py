@@ -1,5 +1,6 @@
 """Relaxation by sweeps: every layer in turn moves to its minimum, until nothing moves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple, get_args
@@ -28,6 +29,10 @@ def turns_of(network: AbstractNetwork, order: Order) -> tuple[tuple[int, ...], .
     return tuple((layer,) for layer in layers) if order == "one by one" else (tuple(layers),)
 
 
+Sweep = Callable[[tuple[Array, ...], Int[Array, ""]], tuple[Array, ...]]
+"""From a state to that after the sweep of a number."""
+
+
 @dataclass(frozen=True)
 class Sweeps:
     """Sweep until no activity moves by more than `tolerance`, at most `limit` times.
@@ -40,7 +45,7 @@ class Sweeps:
     """Most sweeps."""
     tolerance: float = 1e-5
     """Largest change of an activity in one sweep at which a sample counts as settled; with 0
-    nothing is looked at before the last `average` sweeps, and `limit` of them cost least."""
+    all `limit` sweeps are made, which costs least."""
     average: int = 1
     """Sweeps over which unsettled samples are averaged, 1 to `limit`."""
     noise: float = 0.0
@@ -88,10 +93,22 @@ class Sweeps:
                 new = _noisy(new, self.noise, noise_key)
             return new
 
+        course = (
+            self._all(swept, state) if self.tolerance == 0 else self._until_settled(swept, state)
+        )
+        converged = course.residual <= self.tolerance
+        state = course.state
+        if self.average > 1:
+            state = jax.tree.map(
+                lambda s, t: jnp.where(converged[:, None], s, t / self.average), state, course.total
+            )
+        return Relaxed(state, course.residual, course.sweeps, converged)
+
+    def _until_settled(self, swept: Sweep, state: tuple[Array, ...]) -> "_Course":
         def unsettled(carry: _Course) -> Bool[Array, ""]:
             return jnp.any(carry.residual > self.tolerance) & (carry.sweeps < self.limit)
 
-        def watched(carry: _Course) -> _Course:
+        def sweep(carry: _Course) -> _Course:
             new = swept(carry.state, carry.sweeps)
             total = carry.total
             if self.average > 1:
@@ -100,19 +117,25 @@ class Sweeps:
             return _Course(new, total, apart(new, carry.state), carry.sweeps + 1)
 
         total = jax.tree.map(jnp.zeros_like, state) if self.average > 1 else ()
-        unknown, sweeps = jnp.full(len(drive), jnp.inf), jnp.int32(0)
-        if self.tolerance == 0:
-            # What nobody asks for until the last few sweeps is a third of the time of a sweep.
-            sweeps = jnp.int32(self.limit - self.average)
-            state = jax.lax.fori_loop(0, sweeps, lambda number, state: swept(state, number), state)
-        course = _Course(state, total, unknown, sweeps)
-        state, total, residual, sweeps = jax.lax.while_loop(unsettled, watched, course)
-        converged = residual <= self.tolerance
-        if self.average > 1:
-            state = jax.tree.map(
-                lambda s, t: jnp.where(converged[:, None], s, t / self.average), state, total
-            )
-        return Relaxed(state, residual, sweeps, converged)
+        unknown = jnp.full(len(state[0]), jnp.inf)
+        start = _Course(state, total, unknown, jnp.int32(0))
+        return jax.lax.while_loop(unsettled, sweep, start)
+
+    def _all(self, swept: Sweep, state: tuple[Array, ...]) -> "_Course":
+        # To look how far a sweep led, and to sum, is a third of the time of a sweep.
+        def sweep(number: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+            return swept(state, number)
+
+        def counted(number: Array, carry: tuple) -> tuple:
+            before, _, total = carry
+            state = swept(before, number)
+            return state, before, jax.tree.map(jnp.add, total, state)
+
+        counts = self.limit - self.average
+        state = jax.lax.fori_loop(0, counts, sweep, state)
+        start = state, state, jax.tree.map(jnp.zeros_like, state)
+        state, before, total = jax.lax.fori_loop(counts, self.limit, counted, start)
+        return _Course(state, total, apart(state, before), jnp.int32(self.limit))
 
 
 class _Course(NamedTuple):
