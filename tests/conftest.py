@@ -14,7 +14,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Most of the tests' time is compilation.
 jax.config.update("jax_disable_most_optimizations", True)
 
-# Older emitters of loops, exact alike, compile thrice as fast. Processes that tests start inherit it.
+# Older emitters of loops, exact alike, compile thrice as fast; processes that tests start have them
+# too.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 # Commands that tests run as users do share what they compile. The tests themselves gain nothing:

@@ -1,5 +1,6 @@
 """Many arrays in one call are the loop over them, however they are shared between cores."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -49,6 +50,17 @@ def test_all_that_solve_does_it_does(cores):
         alone = [solve(g, inputs, WIRES, **options) for g in ARRAYS[:2]]
         np.testing.assert_allclose(found.currents, [one.currents for one in alone], rtol=1e-9)
         assert found.method == alone[0].method
+
+
+def test_transfer_matrices_are_not_shared_between_threads(cores, monkeypatch):
+    # Two calls that solve dense systems at a time wait for each other for good, if not every time.
+    asked = []
+    monkeypatch.setattr(
+        many, "ThreadPoolExecutor", lambda n: asked.append(n) or ThreadPoolExecutor(n)
+    )
+    solve_many(ARRAYS[:2], VOLTAGES, WIRES, method="transfer")
+    solve_many(ARRAYS[:3], VOLTAGES, WIRES, method="lines")
+    assert asked == [1, 3]
 
 
 def test_under_transformations_it_is_vmap(cores):
