@@ -139,7 +139,8 @@ def train(
 
     `key` is that of the run, the same in each call.
     """
-    within = isinstance(steps, Tracer)  # a larger program, which says how it is compiled
+    # Within a larger program, that one says how it is compiled.
+    within = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((state, steps, key)))
     run = _steps if within or jax.default_backend() != "cpu" else _steps_in_wide_registers
     return run(learner, state, batches, steps, key, most)
 
@@ -164,12 +165,11 @@ def _made(
     return jax.lax.fori_loop(0, jnp.minimum(steps, most), one, (state, record))
 
 
-_steps = eqx.filter_jit(_made)
 # LLVM shuns the widest registers of today's processors, as the first that had them slowed down:
 # noise and neurons take two thirds of the time in them.
-_steps_in_wide_registers = eqx.filter_jit(
-    _made, compiler_options={"xla_cpu_prefer_vector_width": 512}
-)
+_WIDE: dict[str, Any] = {"compiler_options": {"xla_cpu_prefer_vector_width": 512}}
+_steps = eqx.filter_jit(_made)
+_steps_in_wide_registers = eqx.filter_jit(**_WIDE)(_made)
 
 
 def take_up(state: TrainingState, key: Key[Array, ""]) -> TrainingState:

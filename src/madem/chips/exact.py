@@ -27,11 +27,21 @@ class AbstractCalculation(AbstractChip):
         """Raise `InputError`: there is nothing to pulse."""
         raise self._refusal
 
-    def verify(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+    def verify(
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
+    ) -> NoReturn:
         """Raise `InputError`: there is nothing to read."""
         raise self._refusal
 
-    def read(self, cells: Bool[Array, "arrays rows columns 2"], key: Key[Array, ""]) -> NoReturn:
+    def read(
+        self,
+        cells: Bool[Array, "arrays rows columns 2"],
+        key: Key[Array, ""],
+        known: Float[Array, "arrays rows columns 2"] | None = None,
+    ) -> NoReturn:
         """Raise `InputError`: there is nothing to read."""
         raise self._refusal
 
