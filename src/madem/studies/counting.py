@@ -78,8 +78,7 @@ def counts_ahead(
     """Counts of training before it runs, what precedes the first step left out.
 
     All but pulses and reads are exact if every relaxation goes to its limit, as it does with a
-    tolerance of 0 unless it comes wholly to rest before, and else the most there can be. Digital
-    weights take no pulses.
+    tolerance of 0, and else the most there can be. Digital weights take no pulses.
     """
     phases = _phases(learner.rule)
     return predicted_counts(
