@@ -127,7 +127,7 @@ def test_one_cell_is_three_resistors_in_series():
 
 def test_auto_chooses_by_the_number_of_inputs_and_says_so():
     g, rng = random_array((13, 30), 3)
-    few, many = rng.uniform(-0.5, 0.5, (2, 13)), rng.uniform(-0.5, 0.5, (9, 13))
+    few, many = rng.uniform(-0.5, 0.5, (2, 13)), rng.uniform(-0.5, 0.5, (17, 13))
     assert solve(g, few, Wires(1.0, 1.0)).method == "lines"
     solution = solve(g, many, Wires(1.0, 1.0))
     assert solution.method == "transfer"

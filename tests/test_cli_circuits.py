@@ -22,7 +22,7 @@ from madem.report import ir_drop_figure
 
 DOCS = Path(__file__).parent.parent / "docs" / "circuits.md"
 SHAPE = (13, 30)
-INPUTS = 9
+INPUTS = 17
 PARTS = ("power_devices", "power_access", "power_wires")
 needs_ngspice = pytest.mark.skipif(
     shutil.which("ngspice") is None and "CI" not in os.environ, reason="ngspice is not installed"
@@ -154,7 +154,7 @@ def test_the_table_has_currents_with_and_without_wires(madem, array):
     np.testing.assert_allclose(shown, np.transpose(expected), rtol=1e-5, atol=6e-4)
 
     first, summary = done.out.splitlines()[-2:]
-    assert first.startswith("13 × 30 devices, 9 inputs: transfer, ")
+    assert first.startswith("13 × 30 devices, 17 inputs: transfer, ")
     changed = np.abs(exact - ideal).max(-1) / np.abs(ideal).max(-1)
     assert f"up to {100 * changed.max():.3g} % of the greatest" in summary
     words, bits = nodes[:, 2].reshape(2, *SHAPE)

@@ -291,7 +291,7 @@ def test_the_command_stops_goes_on_and_shows(tmp_path):
     madem = Runner(tmp_path, columns=200)
     out = tmp_path / "run"
     arguments = [
-        "compare", "--methods", "perceptron", "--levels", "0,5", "--seeds", "2", "--steps", "20",
+        "compare", "--methods", "perceptron", "--levels", "0,5", "--seeds", "2", "--steps", "600",
         "--out", out,
     ]  # fmt: skip
     process = madem.start(*arguments)
