@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all docs fix clean
+.PHONY: demo test docs fix clean
 
 demo: .venv/.installed
 	@$(BIN)/madem braille
@@ -12,11 +12,7 @@ test: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
-
-# With the tests that train whole networks: minutes more.
-test-all: test
-	$(BIN)/pytest -n auto --dist worksteal -m slow
+	$(BIN)/pytest -n auto --dist worksteal
 
 docs: .venv/.installed-dev
 	NO_MKDOCS_2_WARNING=1 MADEM_TUTORIALS=run $(BIN)/mkdocs build --strict
