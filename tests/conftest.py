@@ -14,8 +14,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Most of the tests' time is compilation.
 jax.config.update("jax_disable_most_optimizations", True)
 
-# Older emitters of loops, exact alike, compile thrice as fast; processes that tests start have them
-# too.
+# XLA's older emitters of loops compile two to three times as fast; processes that tests start have
+# them too. Users' programs are compiled by the newer ones.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 # Commands that tests run as users do share what they compile. The tests themselves gain nothing:
