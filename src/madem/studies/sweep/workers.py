@@ -1,6 +1,7 @@
 """Who measures: this process, local processes, or a Dask cluster."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from madem._checks import InputError, MademError
 from madem.studies.sweep.batches import PointBatch, Result, failed, measure
 
 _ONE_THREAD = {
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false",
     "NPROC": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
