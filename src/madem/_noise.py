@@ -68,12 +68,13 @@ def _bits(key: Key[Array, ""], number: Int[Array, "*shape"]) -> UInt[Array, "*sh
 def _words(key: Key[Array, ""]) -> tuple[UInt[Array, ""], UInt[Array, ""]]:
     """Words that differ in half of their bits however little two keys do."""
     words = jax.random.key_data(key)
-    none = jnp.uint32(0)
-    second = _mixed(words[-1] + _mixed(words[-2] + jnp.uint32(0x9E3779B9), none), none)
-    return _mixed(words[-2] ^ second, none), second
+    second = _mixed(words[-1] + _mixed(words[-2] + jnp.uint32(0x9E3779B9)))
+    return _mixed(words[-2] ^ second), second
 
 
-def _mixed(word: UInt[Array, "*shape"], further: UInt[Array, ""]) -> UInt[Array, "*shape"]:
+def _mixed(
+    word: UInt[Array, "*shape"], further: UInt[Array, ""] | int = 0
+) -> UInt[Array, "*shape"]:
     """A permutation of the 32-bit numbers in which each bit depends on all.
 
     `further` goes in half-way, and makes it another one.

@@ -42,7 +42,7 @@ def find_symmetric_points(
     between the pulses' turning points: off the conductance of equal steps by less than half a
     step, and exact where SET and RESET steps shrink alike.
     """
-    alternating = jnp.where(cells, 1, 0)
+    alternating, nothing = jnp.where(cells, 1, 0), jnp.zeros(cells.shape)
 
     def one(number: Array, carry: tuple[AbstractChip, Array, Effort]):
         chip, total, effort = carry
@@ -54,10 +54,10 @@ def find_symmetric_points(
         ):
             pulse_key, read_key = jax.random.split(half_key)
             chip = chip.program(counts, pulse_key)
-            total += jnp.where(reads, chip.read(reads, read_key), 0.0)
+            total += chip.read(reads, read_key, nothing)
             effort += effort_of(counts, reads)
         return chip, total, effort
 
-    start = (chip, jnp.zeros(cells.shape), no_effort())
+    start = (chip, nothing, no_effort())
     chip, total, effort = jax.lax.fori_loop(0, cycles, one, start)
     return SymmetricPoints(chip, total / (2 * averaged), effort)

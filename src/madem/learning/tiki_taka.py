@@ -104,8 +104,7 @@ class TikiTaka(AbstractProgrammer):
 
         due = jax.random.uniform(line_key, (*memory.pairs.shape[:2], 1, 1)) < 1 / self.period
         cells = fast & due
-        reading = chip.read(cells, read_key)
-        beyond = weights_of(jnp.where(cells, reading - memory.sensed, 0.0))
+        beyond = weights_of(chip.read(cells, read_key, memory.sensed) - memory.sensed)
         # A lasting change as large as the mean carries a fast device half its range away.
         devices = jnp.sum(fast, -1, dtype=beyond.dtype)
         shown = self._to_slow(beyond / (limits.g_range / 2 * jnp.maximum(devices, 1)))

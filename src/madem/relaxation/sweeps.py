@@ -29,7 +29,7 @@ def turns_of(network: AbstractNetwork, order: Order) -> tuple[tuple[int, ...], .
     return tuple((layer,) for layer in layers) if order == "one by one" else (tuple(layers),)
 
 
-Sweep = Callable[[tuple[Array, ...], Int[Array, ""]], tuple[Array, ...]]
+_Swept = Callable[[tuple[Array, ...], Int[Array, ""]], tuple[Array, ...]]
 """From a state to that after the sweep of a number."""
 
 
@@ -89,8 +89,7 @@ class Sweeps:
         def swept(state: tuple[Array, ...], number: Int[Array, ""]) -> tuple[Array, ...]:
             new = network.sweep(chip, state, drive, nudge, sweep_keys[number], turns)
             if self.noise > 0:
-                noise_key = jax.random.fold_in(keys[number], 0)
-                new = _noisy(new, self.noise, noise_key)
+                new = _noisy(new, self.noise, jax.random.fold_in(keys[number], 0))
             return new
 
         course = (
@@ -104,7 +103,7 @@ class Sweeps:
             )
         return Relaxed(state, course.residual, course.sweeps, converged)
 
-    def _until_settled(self, swept: Sweep, state: tuple[Array, ...]) -> "_Course":
+    def _until_settled(self, swept: _Swept, state: tuple[Array, ...]) -> "_Course":
         def unsettled(carry: _Course) -> Bool[Array, ""]:
             return jnp.any(carry.residual > self.tolerance) & (carry.sweeps < self.limit)
 
@@ -121,7 +120,7 @@ class Sweeps:
         start = _Course(state, total, unknown, jnp.int32(0))
         return jax.lax.while_loop(unsettled, sweep, start)
 
-    def _all(self, swept: Sweep, state: tuple[Array, ...]) -> "_Course":
+    def _all(self, swept: _Swept, state: tuple[Array, ...]) -> "_Course":
         # To look how far a sweep led, and to sum, is a third of the time of a sweep.
         def sweep(number: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
             return swept(state, number)
